@@ -1,0 +1,3 @@
+//! The only place that changes the machine.
+
+pub mod effect;

@@ -1,0 +1,23 @@
+//! memtide: a memory explorer for the Linux terminal.
+//!
+//! One thing flows. A `Collector` reads the kernel and gives a [`model::sample::Sample`] (raw counters); a
+//! `Session` derives a [`model::snapshot::Snapshot`], keeps history, and publishes an `Update`; the TUI and
+//! the one-shot commands show it. A file imports only from rows below its own:
+//!
+//! | layer | owns |
+//! | --- | --- |
+//! | `main`, `cli`, `cmd`, `config` | arguments and configuration in, exit status out |
+//! | `tui` | the interactive face |
+//! | `session` | the headless program: source, session, timeline |
+//! | `act`, `export` | what changes the machine; JSON and CSV |
+//! | `collect`, `analyze` | the only reader of the kernel; history and trend, pure |
+//! | `model` | samples, snapshots, fields: pure |
+//! | `units` | bytes, rates, percentages |
+//!
+//! `tests/architecture.rs` holds every file to this table.
+
+pub mod act;
+pub mod collect;
+pub mod model;
+pub mod session;
+pub mod units;

@@ -1,0 +1,12 @@
+//! The vocabulary: what a sample is made of, what is derived from it, and [`field`], the one table of every
+//! quantity that can be shown, sorted, filtered or exported. Pure: no files, no clock, no terminal.
+
+pub mod cgroup;
+pub mod field;
+pub mod key;
+pub mod process;
+pub mod reading;
+pub mod sample;
+pub mod snapshot;
+pub mod system;
+pub mod text;

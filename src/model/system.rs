@@ -1,0 +1,235 @@
+//! What is read of the machine at one instant.
+
+use serde::{Deserialize, Serialize};
+
+use super::cgroup::CgroupLimit;
+use super::reading::{Feature, Need, Reading};
+use super::text::Text;
+
+/// Everything about the machine's memory in one sample. Bytes and counters since boot.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SystemSample {
+    /// `/proc/meminfo`.
+    pub meminfo: Meminfo,
+    /// `/proc/vmstat`.
+    pub vmstat: Vmstat,
+    /// `/proc/pressure/memory`.
+    pub pressure: Reading<Pressure>,
+    /// `/proc/swaps`.
+    pub swaps: Vec<SwapDevice>,
+    /// `/sys/block/zram*/mm_stat`.
+    pub zram: Vec<Zram>,
+    /// ZFS ARC size, `/proc/spl/kstat/zfs/arcstats`.
+    pub zfs_arc: Reading<u64>,
+    /// The tightest memory limit of our own cgroup and its ancestors; `None` where nothing limits us.
+    pub cgroup_limit: Reading<Option<CgroupLimit>>,
+    /// Seconds since boot.
+    pub uptime_s: u64,
+}
+
+impl<T> Default for Reading<T> {
+    fn default() -> Self {
+        Self::Unsupported(Need::Feature(Feature::Line))
+    }
+}
+
+macro_rules! kernel_lines {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident = $line:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct $name { $($(#[$field_doc])* pub $field: Reading<u64>,)* }
+
+        impl $name {
+            /// Every line that is kept, by the kernel's name.
+            pub const LINES: &[&str] = &[$($line),*];
+
+            /// The place of the line that the kernel calls `name`.
+            pub fn line_mut(&mut self, name: &[u8]) -> Option<&mut Reading<u64>> {
+                $(if name == $line.as_bytes() { return Some(&mut self.$field); })*
+                None
+            }
+
+            /// Every line with the kernel's name for it.
+            pub fn lines(&self) -> impl Iterator<Item = (&'static str, Reading<u64>)> {
+                [$(($line, self.$field)),*].into_iter()
+            }
+        }
+    };
+}
+
+kernel_lines! {
+    /// `/proc/meminfo` (proc_meminfo(5)), in bytes; a line that this kernel lacks is `Unsupported`.
+    Meminfo {
+        /// RAM the kernel manages.
+        mem_total = "MemTotal",
+        /// Free pages.
+        mem_free = "MemFree",
+        /// What can be had without swapping (Linux 3.14).
+        mem_available = "MemAvailable",
+        /// Block device buffers.
+        buffers = "Buffers",
+        /// Page cache with shared memory.
+        cached = "Cached",
+        /// Pages in swap and in RAM alike.
+        swap_cached = "SwapCached",
+        /// File pages not used of late.
+        inactive_file = "Inactive(file)",
+        /// File pages in use.
+        active_file = "Active(file)",
+        /// Locked and otherwise unevictable pages.
+        unevictable = "Unevictable",
+        /// Locked pages.
+        mlocked = "Mlocked",
+        /// Swap space.
+        swap_total = "SwapTotal",
+        /// Unused swap space.
+        swap_free = "SwapFree",
+        /// Compressed pool of zswap (Linux 5.19).
+        zswap = "Zswap",
+        /// What zswap holds, uncompressed (Linux 5.19).
+        zswapped = "Zswapped",
+        /// Pages that wait to be written.
+        dirty = "Dirty",
+        /// Pages being written.
+        writeback = "Writeback",
+        /// Anonymous pages mapped by processes.
+        anon_pages = "AnonPages",
+        /// File pages mapped by processes.
+        mapped = "Mapped",
+        /// tmpfs and shared memory.
+        shmem = "Shmem",
+        /// Kernel memory that can be given back, slab included (Linux 4.20).
+        kreclaimable = "KReclaimable",
+        /// All slab.
+        slab = "Slab",
+        /// Slab that can be given back.
+        s_reclaimable = "SReclaimable",
+        /// Slab that can't.
+        s_unreclaim = "SUnreclaim",
+        /// Kernel stacks.
+        kernel_stack = "KernelStack",
+        /// Shadow call stacks.
+        shadow_call_stack = "ShadowCallStack",
+        /// Page tables.
+        page_tables = "PageTables",
+        /// Page tables of virtual machines (Linux 6.1).
+        sec_page_tables = "SecPageTables",
+        /// Bounce buffers.
+        bounce = "Bounce",
+        /// The most that may be promised without overcommit.
+        commit_limit = "CommitLimit",
+        /// What has been promised.
+        committed_as = "Committed_AS",
+        /// vmalloc in use.
+        vmalloc_used = "VmallocUsed",
+        /// Per-CPU allocations (Linux 4.20 here).
+        percpu = "Percpu",
+        /// Memory found broken.
+        hardware_corrupted = "HardwareCorrupted",
+        /// Transparent huge pages.
+        anon_huge_pages = "AnonHugePages",
+        /// Given back to the hypervisor by the balloon driver (Linux 6.16).
+        balloon = "Balloon",
+        /// All huge page pools (Linux 4.16).
+        hugetlb = "Hugetlb",
+        /// Memory of DMA-capable contiguous area.
+        cma_total = "CmaTotal",
+    }
+}
+
+kernel_lines! {
+    /// Counters of `/proc/vmstat` since boot.
+    Vmstat {
+        /// Pages swapped in.
+        swap_in = "pswpin",
+        /// Pages swapped out.
+        swap_out = "pswpout",
+        /// Page faults that needed the disk.
+        major_faults = "pgmajfault",
+        /// Kills by the OOM killer (Linux 4.13).
+        oom_kills = "oom_kill",
+        /// Pages scanned by processes that had to reclaim for themselves.
+        direct_scans = "pgscan_direct",
+        /// Pages scanned by kswapd.
+        kswapd_scans = "pgscan_kswapd",
+        /// Allocation stalls, summed over zones (`allocstall_*`).
+        allocation_stalls = "allocstall",
+        /// Anonymous pages that came back soon after they were evicted (Linux 5.9).
+        refault_anon = "workingset_refault_anon",
+        /// File pages that came back soon after they were evicted (`workingset_refault` before Linux 5.9).
+        refault_file = "workingset_refault_file",
+    }
+}
+
+/// One `some` or `full` line of pressure stall information (Documentation/accounting/psi.rst).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stall {
+    /// Percent of the last 10 s.
+    pub avg10: f32,
+    /// Percent of the last 60 s.
+    pub avg60: f32,
+    /// Percent of the last 300 s.
+    pub avg300: f32,
+    /// Microseconds since boot.
+    pub total_us: u64,
+}
+
+/// `/proc/pressure/memory` (Linux 4.20).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pressure {
+    /// At least one task waited for memory.
+    pub some: Stall,
+    /// All tasks waited at once.
+    pub full: Stall,
+}
+
+/// A line of `/proc/swaps`, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwapDevice {
+    /// Device or file.
+    pub path: Text,
+    /// `partition` or `file`.
+    pub kind: Text,
+    /// Size.
+    pub size: u64,
+    /// In use.
+    pub used: u64,
+    /// Higher is used first.
+    pub priority: i32,
+}
+
+/// A compressed RAM disk (Documentation/admin-guide/blockdev/zram.rst), in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zram {
+    /// `zram0`.
+    pub name: Text,
+    /// What was stored, uncompressed.
+    pub original: u64,
+    /// The same, compressed.
+    pub compressed: u64,
+    /// RAM it takes, with the allocator's own overhead.
+    pub used: u64,
+}
+
+impl Meminfo {
+    /// Page cache and slab that `free` counts as cache: Cached + SReclaimable.
+    pub fn cache(&self) -> Reading<u64> {
+        self.cached
+            .map(|cached| cached + self.s_reclaimable.value().unwrap_or(0))
+    }
+
+    /// RAM that is not available: MemTotal - MemAvailable, as free(1) from procps 4.0.1 counts it. Before Linux
+    /// 3.14 there is no MemAvailable and so no value.
+    pub fn used(&self) -> Reading<u64> {
+        self.mem_total.and_then(|total| {
+            self.mem_available
+                .map(|available| total.saturating_sub(available))
+        })
+    }
+
+    /// Swap in use.
+    pub fn swap_used(&self) -> Reading<u64> {
+        self.swap_total
+            .and_then(|total| self.swap_free.map(|free| total.saturating_sub(free)))
+    }
+}

@@ -1,0 +1,55 @@
+//! What a session publishes after every sample and every request.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::model::key::ProcessKey;
+use crate::model::process::ProcessSample;
+use crate::model::reading::BootMs;
+use crate::model::snapshot::Snapshot;
+
+/// One state of the world, live or of the past: no view knows which.
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// The moment shown.
+    pub snapshot: Arc<Snapshot>,
+    /// Used memory (MemTotal - MemAvailable, bytes) over the requested span up to that moment.
+    pub machine: Points,
+    /// Private memory and swap, in bytes, of the processes that were asked for, over the requested span.
+    pub series: HashMap<ProcessKey, Points>,
+    /// Processes that ended before that moment and are still remembered, the latest first.
+    pub ended: Arc<[Ended]>,
+    /// How far the past reaches and where in it we are.
+    pub timeline: Timespan,
+}
+
+/// Evenly spaced values, the oldest first; NaN where nothing is known.
+pub type Points = Vec<f32>;
+
+/// The past that can be walked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timespan {
+    /// The oldest sample kept.
+    pub oldest: BootMs,
+    /// The newest.
+    pub newest: BootMs,
+    /// The sample before the one shown, if there is one.
+    pub earlier: Option<BootMs>,
+    /// The sample after the one shown, if there is one.
+    pub later: Option<BootMs>,
+    /// Whether the moment shown is the past.
+    pub is_past: bool,
+}
+
+/// A process that is no more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// As it was last seen.
+    pub process: Arc<ProcessSample>,
+    /// The first sample without it.
+    pub at: BootMs,
+    /// The same by the wall clock, milliseconds since the epoch.
+    pub wall_ms: i64,
+    /// Its highest private memory and swap while it was watched, bytes.
+    pub peak_private: u64,
+}
