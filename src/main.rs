@@ -1,1 +1,3 @@
+//! memtide's program: arguments in, exit status out.
+
 fn main() {}

@@ -111,26 +111,13 @@ pub fn parse_bytes(text: &str) -> Result<Bytes, UnitError> {
     let refuse = || UnitError::Bytes(text.to_owned());
     let (number, unit) = split_number(text).ok_or_else(refuse)?;
     let unit = unit.to_ascii_uppercase();
-    let unit = unit
-        .strip_suffix("IB")
-        .or_else(|| unit.strip_suffix('B'))
-        .unwrap_or(&unit);
+    let unit = unit.strip_suffix("IB").or_else(|| unit.strip_suffix('B')).unwrap_or(&unit);
     let factor = match unit {
         "" => 1.0,
-        letter => {
-            STEPS
-                .iter()
-                .find(|(name, _)| *name == letter)
-                .ok_or_else(refuse)?
-                .1
-        }
+        letter => STEPS.iter().find(|(name, _)| *name == letter).ok_or_else(refuse)?.1,
     };
     let bytes = number * factor;
-    if bytes.is_finite() && (0.0..=u64::MAX as f64).contains(&bytes) {
-        Ok(Bytes(bytes as u64))
-    } else {
-        Err(refuse())
-    }
+    if bytes.is_finite() && (0.0..=u64::MAX as f64).contains(&bytes) { Ok(Bytes(bytes as u64)) } else { Err(refuse()) }
 }
 
 /// Reads `500ms`, `2s`, `10m`, `1h`, `2d`; a bare number is seconds.
@@ -150,9 +137,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
 
 fn split_number(text: &str) -> Option<(f64, &str)> {
     let text = text.trim();
-    let end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let number: f64 = text[..end].parse().ok()?;
     Some((number, text[end..].trim_start()))
 }

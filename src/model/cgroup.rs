@@ -33,11 +33,7 @@ impl Membership {
         [&self.managed, &self.memory].into_iter().find_map(|path| {
             path.as_bytes()
                 .rsplit(|byte| *byte == b'/')
-                .find(|segment| {
-                    [&b".service"[..], b".scope", b".slice"]
-                        .iter()
-                        .any(|kind| segment.ends_with(kind))
-                })
+                .find(|segment| [&b".service"[..], b".scope", b".slice"].iter().any(|kind| segment.ends_with(kind)))
                 .map(escape)
         })
     }
@@ -46,26 +42,18 @@ impl Membership {
     /// the path tells it (`docker:3f2a…`).
     pub fn container(&self) -> Option<String> {
         [&self.managed, &self.memory].into_iter().find_map(|path| {
-            path.as_bytes()
-                .rsplit(|byte| *byte == b'/')
-                .find_map(|segment| {
-                    let segment = std::str::from_utf8(segment).ok()?;
-                    let stem = segment.strip_suffix(".scope").unwrap_or(segment);
-                    let (engine, id) = stem.rsplit_once('-').unwrap_or(("", stem));
-                    let is_id = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-                    let engine = match engine {
-                        "cri-containerd" => "containerd",
-                        "" if path.as_bytes().starts_with(b"/docker/") => "docker",
-                        other => other,
-                    };
-                    is_id.then(|| {
-                        if engine.is_empty() {
-                            id[..12].to_owned()
-                        } else {
-                            format!("{engine}:{}", &id[..12])
-                        }
-                    })
-                })
+            path.as_bytes().rsplit(|byte| *byte == b'/').find_map(|segment| {
+                let segment = std::str::from_utf8(segment).ok()?;
+                let stem = segment.strip_suffix(".scope").unwrap_or(segment);
+                let (engine, id) = stem.rsplit_once('-').unwrap_or(("", stem));
+                let is_id = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+                let engine = match engine {
+                    "cri-containerd" => "containerd",
+                    "" if path.as_bytes().starts_with(b"/docker/") => "docker",
+                    other => other,
+                };
+                is_id.then(|| if engine.is_empty() { id[..12].to_owned() } else { format!("{engine}:{}", &id[..12]) })
+            })
         })
     }
 }
@@ -94,23 +82,14 @@ mod tests {
     use super::*;
 
     fn membership(path: &str) -> Membership {
-        Membership {
-            memory: path.into(),
-            managed: path.into(),
-            version: CgroupVersion::V2,
-        }
+        Membership { memory: path.into(), managed: path.into(), version: CgroupVersion::V2 }
     }
 
     #[test]
     fn the_innermost_unit_is_named() {
         let path = membership("/system.slice/nginx.service");
         assert_eq!(path.unit().as_deref(), Some("nginx.service"));
-        assert_eq!(
-            membership("/user.slice/user-0.slice/session-3.scope")
-                .unit()
-                .as_deref(),
-            Some("session-3.scope")
-        );
+        assert_eq!(membership("/user.slice/user-0.slice/session-3.scope").unit().as_deref(), Some("session-3.scope"));
         assert_eq!(membership("/").unit(), None);
     }
 
@@ -118,29 +97,17 @@ mod tests {
     fn containers_are_named_by_engine_and_short_id() {
         let id = "0123456789abcdef".repeat(4);
         let cases = [
-            (
-                format!("/system.slice/docker-{id}.scope"),
-                "docker:0123456789ab",
-            ),
+            (format!("/system.slice/docker-{id}.scope"), "docker:0123456789ab"),
             (format!("/docker/{id}"), "docker:0123456789ab"),
             (
-                format!(
-                    "/kubepods.slice/kubepods-burstable.slice/x.slice/cri-containerd-{id}.scope"
-                ),
+                format!("/kubepods.slice/kubepods-burstable.slice/x.slice/cri-containerd-{id}.scope"),
                 "containerd:0123456789ab",
             ),
             (format!("/kubepods/burstable/pod12/{id}"), "0123456789ab"),
-            (
-                format!("/machine.slice/libpod-{id}.scope"),
-                "libpod:0123456789ab",
-            ),
+            (format!("/machine.slice/libpod-{id}.scope"), "libpod:0123456789ab"),
         ];
         for (path, shown) in cases {
-            assert_eq!(
-                membership(&path).container().as_deref(),
-                Some(shown),
-                "{path}"
-            );
+            assert_eq!(membership(&path).container().as_deref(), Some(shown), "{path}");
         }
         assert_eq!(membership("/system.slice/nginx.service").container(), None);
     }

@@ -54,11 +54,7 @@ impl Identity {
 
     /// The command line, or `[comm]` where there is none, as ps(1) shows it; escaped.
     pub fn shown_command(&self) -> std::borrow::Cow<'_, str> {
-        if self.command.is_empty() {
-            format!("[{}]", self.comm.escaped()).into()
-        } else {
-            self.command.escaped()
-        }
+        if self.command.is_empty() { format!("[{}]", self.comm.escaped()).into() } else { self.command.escaped() }
     }
 }
 

@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since boot (`CLOCK_BOOTTIME`): the time base of every sample; it never jumps with the wall clock.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BootMs(pub u64);
 
 impl BootMs {
@@ -45,9 +43,7 @@ impl Denial {
     /// What would grant the reading, as a sentence without its full stop.
     pub fn grant(self) -> &'static str {
         match self {
-            Self::Ptrace => {
-                "needs the process's own user, root or CAP_SYS_PTRACE (setcap cap_sys_ptrace+ep memtide)"
-            }
+            Self::Ptrace => "needs the process's own user, root or CAP_SYS_PTRACE (setcap cap_sys_ptrace+ep memtide)",
             Self::Root => "needs root",
         }
     }
@@ -170,10 +166,7 @@ impl<T> Stamped<T> {
 
     /// Not read yet.
     pub const fn pending() -> Self {
-        Self {
-            reading: Reading::Pending,
-            at: BootMs(0),
-        }
+        Self { reading: Reading::Pending, at: BootMs(0) }
     }
 }
 
@@ -181,9 +174,7 @@ impl<T: Copy> Stamped<T> {
     /// The reading as it stands at `now`: stale where it is older than `fresh_ms`.
     pub fn at(&self, now: BootMs, fresh_ms: u64) -> Reading<T> {
         match self.reading {
-            Reading::Value(value) if now.since(self.at) > fresh_ms => {
-                Reading::Stale(value, now.since(self.at))
-            }
+            Reading::Value(value) if now.since(self.at) > fresh_ms => Reading::Stale(value, now.since(self.at)),
             reading => reading,
         }
     }
@@ -203,10 +194,7 @@ mod tests {
     #[test]
     fn a_denied_reading_stays_denied_whatever_its_age() {
         let stamped = Stamped::<u8>::new(Reading::Denied(Denial::Ptrace), BootMs(0));
-        assert_eq!(
-            stamped.at(BootMs(60_000), 1_000),
-            Reading::Denied(Denial::Ptrace)
-        );
+        assert_eq!(stamped.at(BootMs(60_000), 1_000), Reading::Denied(Denial::Ptrace));
     }
 
     #[test]

@@ -39,10 +39,7 @@ impl Sample {
 
     /// Its place in `processes`.
     pub fn index_of(&self, key: ProcessKey) -> Option<usize> {
-        let index = self
-            .processes
-            .binary_search_by_key(&key.pid, |process| process.key.pid)
-            .ok()?;
+        let index = self.processes.binary_search_by_key(&key.pid, |process| process.key.pid).ok()?;
         (self.processes[index].key == key).then_some(index)
     }
 }
@@ -69,9 +66,7 @@ pub struct Host {
 impl Host {
     /// The user's name, or the uid in digits.
     pub fn user(&self, uid: u32) -> std::borrow::Cow<'_, str> {
-        self.users
-            .get(&uid)
-            .map_or_else(|| uid.to_string().into(), Text::escaped)
+        self.users.get(&uid).map_or_else(|| uid.to_string().into(), Text::escaped)
     }
 }
 

@@ -35,20 +35,12 @@ impl Snapshot {
     /// Derives rates from two neighbouring samples.
     pub fn derive(before: Option<&Sample>, sample: Arc<Sample>, growth: Arc<[f32]>) -> Self {
         let rates = before.map_or(Reading::Pending, |before| derive_rates(before, &sample));
-        Self {
-            sample,
-            rates,
-            growth,
-        }
+        Self { sample, rates, growth }
     }
 
     /// The process at `index` of the sample as a row of fields.
     pub fn row(&self, index: usize) -> Row<'_> {
-        Row {
-            snapshot: self,
-            index,
-            process: &self.sample.processes[index],
-        }
+        Row { snapshot: self, index, process: &self.sample.processes[index] }
     }
 
     /// The row of this process, if it is alive here.

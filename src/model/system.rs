@@ -214,22 +214,17 @@ pub struct Zram {
 impl Meminfo {
     /// Page cache and slab that `free` counts as cache: Cached + SReclaimable.
     pub fn cache(&self) -> Reading<u64> {
-        self.cached
-            .map(|cached| cached + self.s_reclaimable.value().unwrap_or(0))
+        self.cached.map(|cached| cached + self.s_reclaimable.value().unwrap_or(0))
     }
 
     /// RAM that is not available: MemTotal - MemAvailable, as free(1) from procps 4.0.1 counts it. Before Linux
     /// 3.14 there is no MemAvailable and so no value.
     pub fn used(&self) -> Reading<u64> {
-        self.mem_total.and_then(|total| {
-            self.mem_available
-                .map(|available| total.saturating_sub(available))
-        })
+        self.mem_total.and_then(|total| self.mem_available.map(|available| total.saturating_sub(available)))
     }
 
     /// Swap in use.
     pub fn swap_used(&self) -> Reading<u64> {
-        self.swap_total
-            .and_then(|total| self.swap_free.map(|free| total.saturating_sub(free)))
+        self.swap_total.and_then(|total| self.swap_free.map(|free| total.saturating_sub(free)))
     }
 }

@@ -95,10 +95,7 @@ mod tests {
 
     #[test]
     fn plain_text_is_borrowed_unchanged() {
-        assert!(matches!(
-            escape(b"node app.js"),
-            Cow::Borrowed("node app.js")
-        ));
+        assert!(matches!(escape(b"node app.js"), Cow::Borrowed("node app.js")));
         assert_eq!(escape("数据库 é".as_bytes()), "数据库 é");
     }
 
@@ -106,10 +103,7 @@ mod tests {
     fn what_a_terminal_would_obey_is_made_visible() {
         assert_eq!(escape(b"a\x1b[2Jb\nc"), "a\\x1b[2Jb\\nc");
         assert_eq!(escape("x\u{9b}2J".as_bytes()), "x\\x9b2J");
-        assert_eq!(
-            escape("a\u{202e}b\u{200b}".as_bytes()),
-            "a\\u{202e}b\\u{200b}"
-        );
+        assert_eq!(escape("a\u{202e}b\u{200b}".as_bytes()), "a\\u{202e}b\\u{200b}");
         assert_eq!(escape(b"\x7f\xff"), "\\x7f\\xff");
     }
 }

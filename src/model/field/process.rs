@@ -130,21 +130,16 @@ fields! {
 }
 
 fn status<'a>(row: &Row<'a>, part: fn(Status) -> Reading<u64>) -> Reading<Value<'a>> {
-    row.aged(&row.process.status)
-        .and_then(part)
-        .map(Value::Bytes)
+    row.aged(&row.process.status).and_then(part).map(Value::Bytes)
 }
 
 fn pss_part<'a>(row: &Row<'a>, part: usize) -> Reading<Value<'a>> {
-    row.aged(&row.process.rollup)
-        .and_then(|rollup| match rollup.pss_parts {
-            Some(parts) => Reading::Value(Value::Bytes(parts[part])),
-            None => Reading::Unsupported(Need::Kernel(5, 2)),
-        })
+    row.aged(&row.process.rollup).and_then(|rollup| match rollup.pss_parts {
+        Some(parts) => Reading::Value(Value::Bytes(parts[part])),
+        None => Reading::Unsupported(Need::Kernel(5, 2)),
+    })
 }
 
 fn optional_text(text: Option<std::borrow::Cow<'_, str>>) -> Reading<Value<'_>> {
-    text.map_or(Reading::Unsupported(Need::NotApplicable), |text| {
-        Reading::Value(Value::Text(text))
-    })
+    text.map_or(Reading::Unsupported(Need::NotApplicable), |text| Reading::Value(Value::Text(text)))
 }

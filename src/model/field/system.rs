@@ -73,7 +73,5 @@ fn share(
     part: fn(&Meminfo) -> Reading<u64>,
     whole: fn(&Meminfo) -> Reading<u64>,
 ) -> Reading<Value<'static>> {
-    part(mem).and_then(|part| {
-        whole(mem).map(|whole| Value::Percent(part as f64 * 100.0 / whole.max(1) as f64))
-    })
+    part(mem).and_then(|part| whole(mem).map(|whole| Value::Percent(part as f64 * 100.0 / whole.max(1) as f64)))
 }

@@ -33,10 +33,7 @@ impl Value<'_> {
     pub fn number(&self) -> Option<f64> {
         Some(match self {
             Self::Bytes(n) | Self::Count(n) | Self::Milliseconds(n) => *n as f64,
-            Self::BytesPerMinute(n)
-            | Self::BytesPerSecond(n)
-            | Self::PerSecond(n)
-            | Self::Percent(n) => *n,
+            Self::BytesPerMinute(n) | Self::BytesPerSecond(n) | Self::PerSecond(n) | Self::Percent(n) => *n,
             Self::Text(_) => return None,
         })
     }
@@ -44,14 +41,10 @@ impl Value<'_> {
     /// Total order within one field: by number, or by text without regard to case.
     pub fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
-            (Self::Text(a), Self::Text(b)) => a
-                .bytes()
-                .map(|byte| byte.to_ascii_lowercase())
-                .cmp(b.bytes().map(|byte| byte.to_ascii_lowercase())),
-            (a, b) => a
-                .number()
-                .unwrap_or(f64::MIN)
-                .total_cmp(&b.number().unwrap_or(f64::MIN)),
+            (Self::Text(a), Self::Text(b)) => {
+                a.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(b.bytes().map(|byte| byte.to_ascii_lowercase()))
+            }
+            (a, b) => a.number().unwrap_or(f64::MIN).total_cmp(&b.number().unwrap_or(f64::MIN)),
         }
     }
 }
