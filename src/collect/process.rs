@@ -1,0 +1,241 @@
+//! Reading one process, file by file.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::io::Errno;
+
+use super::cgroup::parse_membership;
+use super::error::CollectError;
+use super::files::{Buffer, PidPath, count_entries, open_at, reading_of_error, size_of};
+use super::parse::{parse_cmdline, parse_fd_limit, parse_number, parse_smaps, parse_stat, parse_statm, parse_status};
+use super::root::ProcRoot;
+use crate::model::cgroup::Membership;
+use crate::model::field::Source;
+use crate::model::key::ProcessKey;
+use crate::model::process::{Identity, ProcessSample, Resident, Rollup};
+use crate::model::reading::{BootMs, Need, Reading, Stamped};
+use crate::model::text::Text;
+
+/// Reads files of processes below one procfs. Cheap to clone for another thread.
+pub(super) struct ProcessReader {
+    proc: Arc<OwnedFd>,
+    page_size: u64,
+    ability: Ability,
+    buffer: Buffer,
+    /// Most processes share a few cgroups: by the file's content.
+    memberships: HashMap<Box<[u8]>, Arc<Membership>>,
+}
+
+/// What this kernel's procfs can do, found out once.
+#[derive(Clone, Copy, Debug)]
+struct Ability {
+    /// `/proc/PID/smaps_rollup` (Linux 4.14).
+    has_rollup: bool,
+    /// `/proc/PID/fd` tells its number of entries as its size (Linux 6.2).
+    has_fd_size: bool,
+}
+
+/// A process that could not be found out about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unseen {
+    /// It ended.
+    Gone,
+    /// `hidepid=1` shows its folder and nothing in it.
+    Hidden,
+}
+
+/// Distinct cgroups that are remembered before the memory of them is emptied.
+const MEMBERSHIPS: usize = 4096;
+
+impl ProcessReader {
+    pub(super) fn new(root: &ProcRoot) -> Result<Self, CollectError> {
+        let no_proc = || CollectError::NoProc { path: root.proc.clone() };
+        let proc = rustix::fs::open(
+            &root.proc,
+            rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
+            rustix::fs::Mode::empty(),
+        )
+        .map_err(|_| no_proc())?;
+        let ability = if root.is_live {
+            // An empty folder named /proc is what a chroot without procfs has.
+            open_at(&proc, c"self/stat").map_err(|_| no_proc())?;
+            Ability {
+                has_rollup: open_at(&proc, c"self/smaps_rollup").is_ok(),
+                has_fd_size: size_of(&proc, c"self/fd").is_ok_and(|size| size > 0),
+            }
+        } else {
+            open_at(&proc, c"meminfo").map_err(|_| no_proc())?;
+            Ability { has_rollup: true, has_fd_size: false }
+        };
+        Ok(Self {
+            proc: Arc::new(proc),
+            page_size: root.page_size,
+            ability,
+            buffer: Buffer::new(),
+            memberships: HashMap::new(),
+        })
+    }
+
+    /// The same procfs for another thread.
+    pub(super) fn for_thread(&self) -> Self {
+        Self {
+            proc: Arc::clone(&self.proc),
+            page_size: self.page_size,
+            ability: self.ability,
+            buffer: Buffer::new(),
+            memberships: HashMap::new(),
+        }
+    }
+
+    pub(super) fn proc(&self) -> BorrowedFd<'_> {
+        self.proc.as_fd()
+    }
+
+    pub(super) fn page_size(&self) -> u64 {
+        self.page_size
+    }
+
+    pub(super) fn buffer(&mut self) -> &mut Buffer {
+        &mut self.buffer
+    }
+
+    /// Finds out who a pid is, from `stat` alone: key, name, state.
+    pub(super) fn find(&mut self, pid: u32, now: BootMs) -> Result<ProcessSample, Unseen> {
+        let path = PidPath::new(pid, "stat");
+        let bytes = self.buffer.read_record(&self.proc, path.as_c_str()).map_err(|error| match error {
+            Errno::ACCESS | Errno::PERM => Unseen::Hidden,
+            _ => Unseen::Gone,
+        })?;
+        let line = parse_stat(bytes).ok_or(Unseen::Gone)?;
+        let identity =
+            Identity { comm: Text::new(line.comm), is_kernel_thread: line.is_kernel_thread, ..Identity::default() };
+        let key = ProcessKey { pid, start_time: line.start_time };
+        let mut process = ProcessSample::found(key, Arc::new(identity));
+        process.stat = Stamped::new(Reading::Value(line.stat), now);
+        Ok(process)
+    }
+
+    /// Whether the pid still belongs to the process of this key.
+    pub(super) fn is_same(&mut self, key: ProcessKey) -> bool {
+        let path = PidPath::new(key.pid, "stat");
+        let bytes = self.buffer.read_record(&self.proc, path.as_c_str()).unwrap_or_default();
+        parse_stat(bytes).is_some_and(|line| line.start_time == key.start_time)
+    }
+
+    /// Opens `statm` to be held: reading it again later costs a third of opening it anew, and once the process has
+    /// ended it answers ESRCH whoever has the pid then.
+    pub(super) fn open_statm(&self, pid: u32) -> Result<OwnedFd, Errno> {
+        open_at(&self.proc, PidPath::new(pid, "statm").as_c_str())
+    }
+
+    /// Reads `statm` by its path.
+    pub(super) fn read_statm(&mut self, pid: u32) -> Reading<Resident> {
+        match self.buffer.read_record(&self.proc, PidPath::new(pid, "statm").as_c_str()) {
+            Ok(bytes) => parse_statm(bytes, self.page_size).map_or(Reading::Gone, Reading::Value),
+            Err(error) => reading_of_error(error),
+        }
+    }
+
+    /// Reads one source anew into `process`.
+    pub(super) fn read(&mut self, process: &mut ProcessSample, source: Source, now: BootMs) {
+        let pid = process.key.pid;
+        match source {
+            Source::Key | Source::History => {}
+            Source::Statm => process.resident = self.read_statm(pid),
+            Source::Identity => self.read_identity(process, now),
+            Source::Stat => process.stat = self.read_stamped(pid, "stat", now, |bytes| Some(parse_stat(bytes)?.stat)),
+            Source::Status => {
+                process.status = self.read_stamped(pid, "status", now, |bytes| Some(parse_status(bytes).1));
+            }
+            Source::Rollup => process.rollup = Stamped::new(self.read_rollup(process), now),
+            Source::Fds => process.fds = Stamped::new(self.read_fds(pid), now),
+            Source::Limits => process.fd_limit = self.read_stamped(pid, "limits", now, parse_fd_limit),
+            Source::OomScore => {
+                process.oom_score =
+                    self.read_stamped(pid, "oom_score", now, |bytes| parse_number(bytes).map(|n| n as u32));
+            }
+        }
+    }
+
+    fn read_stamped<T>(&mut self, pid: u32, name: &str, now: BootMs, parse: fn(&[u8]) -> Option<T>) -> Stamped<T> {
+        let reading = match self.buffer.read_record(&self.proc, PidPath::new(pid, name).as_c_str()) {
+            Ok(bytes) => parse(bytes).map_or(Reading::Gone, Reading::Value),
+            Err(error) => reading_of_error(error),
+        };
+        Stamped::new(reading, now)
+    }
+
+    /// Name, arguments, owner and cgroup; the status file that tells the owner is kept as a reading too.
+    fn read_identity(&mut self, process: &mut ProcessSample, now: BootMs) {
+        let pid = process.key.pid;
+        let old = &process.identity;
+        let comm = match self.buffer.read_record(&self.proc, PidPath::new(pid, "comm").as_c_str()) {
+            Ok(bytes) => Text::new(bytes.strip_suffix(b"\n").unwrap_or(bytes)),
+            Err(_) => old.comm.clone(),
+        };
+        let command =
+            match self.buffer.read_all(&self.proc, PidPath::new(pid, "cmdline").as_c_str(), Identity::COMMAND_LIMIT) {
+                Ok(bytes) => Text::new(parse_cmdline(bytes, Identity::COMMAND_LIMIT)),
+                Err(_) => old.command.clone(),
+            };
+        let mut uid = old.uid;
+        if let Ok(bytes) = self.buffer.read_record(&self.proc, PidPath::new(pid, "status").as_c_str()) {
+            let (owner, status) = parse_status(bytes);
+            uid = owner.unwrap_or(uid);
+            process.status = Stamped::new(Reading::Value(status), now);
+        }
+        let cgroup = self.read_membership(pid).unwrap_or_else(|| Arc::clone(&old.cgroup));
+        let identity = Identity { comm, command, uid, is_kernel_thread: old.is_kernel_thread, cgroup };
+        if identity != **old {
+            process.identity = Arc::new(identity);
+        }
+    }
+
+    fn read_membership(&mut self, pid: u32) -> Option<Arc<Membership>> {
+        let bytes = self.buffer.read_record(&self.proc, PidPath::new(pid, "cgroup").as_c_str()).ok()?;
+        if let Some(known) = self.memberships.get(bytes) {
+            return Some(Arc::clone(known));
+        }
+        if self.memberships.len() >= MEMBERSHIPS {
+            self.memberships.clear();
+        }
+        let membership = Arc::new(parse_membership(bytes));
+        self.memberships.insert(bytes.into(), Arc::clone(&membership));
+        Some(membership)
+    }
+
+    fn read_rollup(&mut self, process: &ProcessSample) -> Reading<Rollup> {
+        let nothing = Reading::Unsupported(Need::NotApplicable);
+        if process.identity.is_kernel_thread {
+            return nothing;
+        }
+        let pid = process.key.pid;
+        if self.ability.has_rollup {
+            match self.buffer.read_record(&self.proc, PidPath::new(pid, "smaps_rollup").as_c_str()) {
+                // A zombie answers with nothing, or ESRCH: its memory is gone already.
+                Ok(bytes) => return parse_smaps(bytes).map_or(nothing, Reading::Value),
+                Err(Errno::SRCH) => return nothing,
+                Err(Errno::NOENT) => {}
+                Err(error) => return reading_of_error(error),
+            }
+        }
+        match self.buffer.read_all(&self.proc, PidPath::new(pid, "smaps").as_c_str(), usize::MAX) {
+            Ok(bytes) => parse_smaps(bytes).map_or(nothing, Reading::Value),
+            Err(Errno::SRCH) => nothing,
+            Err(error) => reading_of_error(error),
+        }
+    }
+
+    fn read_fds(&self, pid: u32) -> Reading<u32> {
+        let path = PidPath::new(pid, "fd");
+        if self.ability.has_fd_size {
+            return match size_of(&self.proc, path.as_c_str()) {
+                Ok(size) => Reading::Value(size as u32),
+                Err(error) => reading_of_error(error),
+            };
+        }
+        count_entries(&self.proc, path.as_c_str()).map_or_else(reading_of_error, Reading::Value)
+    }
+}

@@ -1,0 +1,199 @@
+//! The machine's own memory files.
+
+use std::path::{Path, PathBuf};
+
+use procfs::prelude::FromRead as _;
+use rustix::io::Errno;
+
+use super::error::CollectError;
+use super::files::Buffer;
+use super::parse::{kilobytes, lines, split_line, take_number};
+use super::root::ProcRoot;
+use crate::model::reading::{Denial, Feature, Need, Reading};
+use crate::model::system::{Meminfo, Pressure, Stall, SwapDevice, SystemSample, Vmstat, Zram};
+use crate::model::text::Text;
+
+/// Reads the machine. It remembers which optional devices are there, so that a sample does not search for them.
+pub(super) struct SystemReader {
+    zram: Vec<PathBuf>,
+    has_zfs: bool,
+    samples_until_search: u32,
+}
+
+/// zram devices and ZFS come and go seldom.
+const SAMPLES_BETWEEN_SEARCHES: u32 = 60;
+
+impl SystemReader {
+    pub(super) fn new() -> Self {
+        Self { zram: Vec::new(), has_zfs: false, samples_until_search: 0 }
+    }
+
+    /// Everything but the cgroup limit and the uptime, which other readers own.
+    pub(super) fn read(&mut self, root: &ProcRoot, buffer: &mut Buffer) -> Result<SystemSample, CollectError> {
+        if self.samples_until_search == 0 {
+            self.search(root);
+            self.samples_until_search = SAMPLES_BETWEEN_SEARCHES;
+        }
+        self.samples_until_search -= 1;
+        let path = root.proc.join("meminfo");
+        let meminfo = parse_meminfo(buffer.read_path(&path).map_err(|error| CollectError::read(&path, error))?);
+        if meminfo.mem_total.value().is_none() {
+            return Err(CollectError::Format { path, problem: "no MemTotal line" });
+        }
+        let vmstat = buffer.read_path(&root.proc.join("vmstat")).map(parse_vmstat).unwrap_or_default();
+        let swaps = if meminfo.swap_total.value() == Some(0) {
+            Vec::new()
+        } else {
+            buffer.read_path(&root.proc.join("swaps")).map(parse_swaps).unwrap_or_default()
+        };
+        Ok(SystemSample {
+            vmstat,
+            pressure: read_pressure(&root.proc.join("pressure/memory"), buffer),
+            swaps,
+            zram: self.zram.iter().filter_map(|device| read_zram(device, buffer)).collect(),
+            zfs_arc: self.read_arc(root, buffer),
+            cgroup_limit: Reading::Pending,
+            uptime_s: 0,
+            meminfo,
+        })
+    }
+
+    fn search(&mut self, root: &ProcRoot) {
+        self.has_zfs = arcstats(root).exists();
+        self.zram = std::fs::read_dir(root.sys.join("block"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with("zram"))
+            .map(|entry| entry.path())
+            .collect();
+        self.zram.sort();
+    }
+
+    fn read_arc(&self, root: &ProcRoot, buffer: &mut Buffer) -> Reading<u64> {
+        let absent = Reading::Unsupported(Need::Feature(Feature::Zfs));
+        if !self.has_zfs {
+            return absent;
+        }
+        buffer.read_path(&arcstats(root)).ok().and_then(parse_arc_size).map_or(absent, Reading::Value)
+    }
+}
+
+fn arcstats(root: &ProcRoot) -> PathBuf {
+    root.proc.join("spl/kstat/zfs/arcstats")
+}
+
+/// Decodes `/proc/meminfo` (proc_meminfo(5)).
+pub fn parse_meminfo(bytes: &[u8]) -> Meminfo {
+    let mut meminfo = Meminfo::default();
+    for (name, value) in lines(bytes).filter_map(split_line) {
+        if let Some(line) = meminfo.line_mut(name) {
+            *line = Reading::Value(kilobytes(value));
+        }
+    }
+    meminfo
+}
+
+/// Decodes `/proc/vmstat`. Stalls are summed over zones; before Linux 5.9 refaults were one line.
+pub fn parse_vmstat(bytes: &[u8]) -> Vmstat {
+    let mut vmstat = Vmstat::default();
+    for line in lines(bytes) {
+        let Some(blank) = line.iter().position(|byte| *byte == b' ') else { continue };
+        let (name, mut rest) = (&line[..blank], &line[blank..]);
+        let Some(value) = take_number(&mut rest) else { continue };
+        let place = match name {
+            b"workingset_refault" => Some(&mut vmstat.refault_file),
+            name if name.starts_with(b"allocstall") => Some(&mut vmstat.allocation_stalls),
+            name => vmstat.line_mut(name),
+        };
+        if let Some(place) = place {
+            *place = Reading::Value(place.value().unwrap_or(0).saturating_add(value));
+        }
+    }
+    vmstat
+}
+
+/// Reads pressure stall information (Linux 4.20). A kernel with PSI switched off has the file and answers
+/// EOPNOTSUPP, or lacks the file.
+fn read_pressure(path: &Path, buffer: &mut Buffer) -> Reading<Pressure> {
+    let absent = Reading::Unsupported(Need::Feature(Feature::Psi));
+    match buffer.read_path(path) {
+        Ok(bytes) => procfs::MemoryPressure::from_read(bytes)
+            .map_or(absent, |read| Reading::Value(Pressure { some: stall(&read.some), full: stall(&read.full) })),
+        Err(Errno::ACCESS | Errno::PERM) => Reading::Denied(Denial::Root),
+        Err(_) => absent,
+    }
+}
+
+fn stall(read: &procfs::PressureRecord) -> Stall {
+    Stall { avg10: read.avg10, avg60: read.avg60, avg300: read.avg300, total_us: read.total }
+}
+
+/// Decodes `/proc/swaps`: a head line, then path, kind, size, use (KiB) and priority. Blanks in a path are written
+/// as `\040`.
+pub fn parse_swaps(bytes: &[u8]) -> Vec<SwapDevice> {
+    let device = |line: &[u8]| {
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let (path, kind) = (words.next()?, words.next()?);
+        Some(SwapDevice {
+            path: Text::new(path),
+            kind: Text::new(kind),
+            size: kilobytes(words.next()?),
+            used: kilobytes(words.next()?),
+            priority: std::str::from_utf8(words.next()?).ok()?.parse().ok()?,
+        })
+    };
+    lines(bytes).skip(1).filter_map(device).collect()
+}
+
+fn read_zram(device: &Path, buffer: &mut Buffer) -> Option<Zram> {
+    let mut rest = buffer.read_path(&device.join("mm_stat")).ok()?;
+    let name = device.file_name()?.as_encoded_bytes();
+    Some(Zram {
+        name: Text::new(name),
+        original: take_number(&mut rest)?,
+        compressed: take_number(&mut rest)?,
+        used: take_number(&mut rest)?,
+    })
+}
+
+/// Finds `size` in ZFS's arcstats: name, type, value.
+fn parse_arc_size(bytes: &[u8]) -> Option<u64> {
+    let mut rest = lines(bytes).find_map(|line| line.strip_prefix(b"size "))?;
+    take_number(&mut rest)?;
+    take_number(&mut rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_this_kernel_lacks_stay_unknown() {
+        let meminfo = parse_meminfo(b"MemTotal:  2041832 kB\nMemFree: 10 kB\nNewThing: 5 kB\nInactive(file):  7 kB\n");
+        assert_eq!(meminfo.mem_total, Reading::Value(2_041_832 * 1024));
+        assert_eq!(meminfo.inactive_file, Reading::Value(7 * 1024));
+        assert_eq!(meminfo.percpu, Reading::Unsupported(Need::Feature(Feature::Line)));
+    }
+
+    #[test]
+    fn stalls_are_summed_over_zones() {
+        let vmstat = parse_vmstat(b"pswpin 3\nallocstall_dma 1\nallocstall_normal 4\nworkingset_refault 9\n");
+        assert_eq!(vmstat.swap_in, Reading::Value(3));
+        assert_eq!(vmstat.allocation_stalls, Reading::Value(5));
+        assert_eq!(vmstat.refault_file, Reading::Value(9));
+    }
+
+    #[test]
+    fn swap_devices_are_read() {
+        let text = b"Filename\tType\tSize\tUsed\tPriority\n/swapfile   file\t524284\t307200\t-2\n";
+        let swaps = parse_swaps(text);
+        assert_eq!(swaps.len(), 1);
+        assert_eq!((swaps[0].size, swaps[0].used, swaps[0].priority), (524_284 << 10, 307_200 << 10, -2));
+    }
+
+    #[test]
+    fn the_arc_size_is_the_third_word() {
+        assert_eq!(parse_arc_size(b"hits 4 10\nsize                            4    123456\nc 4 1\n"), Some(123_456));
+    }
+}
