@@ -17,6 +17,7 @@
 //! `tests/architecture.rs` holds every file to this table.
 
 pub mod act;
+pub mod analyze;
 pub mod collect;
 pub mod model;
 pub mod session;

@@ -91,7 +91,7 @@ impl Turn {
             }
         }
         self.order_by_rss(entries);
-        self.read_largest(entries, demand.top_by_pss, &mut round);
+        self.read_largest(entries, demand.top_by_pss, demand.visible.is_empty(), &mut round);
         self.read_pending(entries, &mut round);
         self.walk(entries, interval, &mut round);
         let pending = entries.iter().filter(|entry| is_pending(entry, &wanted)).count() as u32;
@@ -106,8 +106,10 @@ impl Turn {
         self.by_rss.sort_by_key(|place| std::cmp::Reverse(entries[*place as usize].rss()));
     }
 
+    /// Before anything is known to be visible (`is_blind`) these are what will be: they are read whole.
+    ///
     /// PSS <= RSS: going down by RSS, nothing below the `top`-th PSS found can be among the `top` largest.
-    fn read_largest(&self, entries: &mut [Entry], top: usize, round: &mut Round<'_>) {
+    fn read_largest(&self, entries: &mut [Entry], top: usize, is_blind: bool, round: &mut Round<'_>) {
         if top == 0 || !round.wanted.contains(&Source::Rollup) {
             return;
         }
@@ -116,7 +118,7 @@ impl Turn {
             if largest.bound().is_some_and(|bound| entries[place].rss() < bound) {
                 break;
             }
-            if !round.visit(entries, place, Rank::Other, false) {
+            if !round.visit(entries, place, Rank::Other, is_blind) {
                 break;
             }
             largest.push(entries[place].pss().unwrap_or(0));
@@ -190,9 +192,8 @@ impl Round<'_> {
             (Rank::Visible, Source::Stat | Source::Fds, _) | (Rank::Visible, Source::Rollup | Source::Status, true) => {
                 each_sample
             }
-            (Rank::Visible, Source::Identity, _) | (Rank::Other, Source::Stat, true) => 10_000,
             (_, Source::Limits, _) => 60_000,
-            (Rank::Visible, ..) => 4_000,
+            (Rank::Visible, ..) | (Rank::Other, Source::Stat, true) => 10_000,
             (Rank::Other, Source::Rollup | Source::Status, true) => each_sample.max(2_000),
             (Rank::Other, Source::Fds, _) => 15_000,
             (Rank::Other, Source::Identity, _) => 110_000,

@@ -59,7 +59,7 @@ impl Snapshot {
     }
 
     /// Readings younger than this are drawn as new, whatever the interval.
-    pub const FRESH_MS: u64 = 5_000;
+    pub const FRESH_MS: u64 = 12_000;
 }
 
 fn derive_rates(before: &Sample, sample: &Sample) -> Reading<SystemRates> {

@@ -1,0 +1,71 @@
+//! Where samples come from: the live kernel, or recorded trees. Nothing above knows which.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::collect::collector::Collector;
+use crate::collect::demand::Demand;
+use crate::collect::error::CollectError;
+use crate::collect::root::ProcRoot;
+use crate::model::sample::Sample;
+
+/// Gives one sample after another.
+pub trait Source {
+    /// The next sample; `interval` is the time until the one after it.
+    fn next(&mut self, demand: &Demand, interval: Duration) -> Result<Sample, CollectError>;
+}
+
+/// The running kernel, or one recorded tree read again and again.
+pub struct LiveSource(Collector);
+
+impl LiveSource {
+    /// Opens procfs below the root.
+    pub fn open(root: ProcRoot) -> Result<Self, CollectError> {
+        Collector::new(root).map(Self)
+    }
+}
+
+impl Source for LiveSource {
+    fn next(&mut self, demand: &Demand, interval: Duration) -> Result<Sample, CollectError> {
+        self.0.sample(demand, interval)
+    }
+}
+
+/// Recorded trees `t0`, `t1`, … of one machine, one a sample; the last one stays.
+pub struct FixtureSource {
+    trees: Vec<PathBuf>,
+    next: usize,
+}
+
+impl FixtureSource {
+    /// The trees in `folder`, or `folder` itself where it is one.
+    pub fn open(folder: PathBuf) -> Self {
+        let mut trees = Vec::new();
+        loop {
+            let tree = folder.join(format!("t{}", trees.len()));
+            if !tree.is_dir() {
+                break;
+            }
+            trees.push(tree);
+        }
+        if trees.is_empty() {
+            trees.push(folder);
+        }
+        Self { trees, next: 0 }
+    }
+}
+
+impl Source for FixtureSource {
+    fn next(&mut self, demand: &Demand, interval: Duration) -> Result<Sample, CollectError> {
+        let tree = &self.trees[self.next.min(self.trees.len() - 1)];
+        self.next += 1;
+        // The whole tree belongs to one instant: there is no budget to keep.
+        let complete = Demand { budget: 1.0, ..demand.clone() };
+        let mut collector = Collector::new(ProcRoot::recorded(tree))?;
+        collector.sample(&complete, Duration::from_mins(1)).and_then(|_| {
+            let mut sample = collector.sample(&complete, Duration::from_mins(1))?;
+            sample.interval_ms = interval.as_millis() as u64;
+            Ok(sample)
+        })
+    }
+}
