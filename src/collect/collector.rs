@@ -39,11 +39,13 @@ impl Collector {
     pub fn new(root: ProcRoot) -> Result<Self, CollectError> {
         let mut reader = ProcessReader::new(&root)?;
         let own_cgroup = read_own_cgroup(&root, &mut reader);
+        let mut system = SystemReader::new();
+        let mem_total = system.read(&root, reader.buffer())?.meminfo.mem_total.value().unwrap_or(0);
         Ok(Self {
-            table: ProcessTable::new(&root, &reader),
+            table: ProcessTable::new(&root, &reader, mem_total),
             host: Arc::new(read_host(&root)),
             host_read_at: BootMs(0),
-            system: SystemReader::new(),
+            system,
             turn: Turn::default(),
             is_first: true,
             own_cgroup,

@@ -29,12 +29,12 @@ const SPARE_DESCRIPTORS: u64 = 64;
 const MANY: usize = 256;
 
 impl ProcessTable {
-    pub(super) fn new(root: &ProcRoot, reader: &ProcessReader) -> Self {
+    pub(super) fn new(root: &ProcRoot, reader: &ProcessReader, mem_total: u64) -> Self {
         Self {
             entries: Vec::new(),
             pids: Vec::new(),
             loadavg: Loadavg::open(root, reader),
-            may_hold: raise_descriptor_limit(),
+            may_hold: raise_descriptor_limit().min(affordable_descriptors(mem_total)),
             hidden: 0,
         }
     }
@@ -146,6 +146,13 @@ fn find_all(pids: &[u32], to_hold: usize, reader: &mut ProcessReader, now: BootM
         }
     }
     found
+}
+
+/// An open `statm` keeps a page of kernel memory for its text, and its file: so many that they take at most a
+/// thousandth of RAM. Our own RSS would not show them.
+fn affordable_descriptors(mem_total: u64) -> usize {
+    const KERNEL_BYTES_EACH: u64 = 4096 + 512;
+    usize::try_from(mem_total / 1000 / KERNEL_BYTES_EACH).unwrap_or(usize::MAX)
 }
 
 /// Raises our own soft limit of open files to the hard one, and says how many of them may be held.
