@@ -77,3 +77,98 @@ fn show_ended(track: &EndedTrack) -> Ended {
         peak_private: u64::from(track.private.peak()) * 1024,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::collect::demand::Demand;
+    use crate::model::field::SourceSet;
+    use crate::model::key::ProcessKey;
+    use crate::model::process::{Identity, ProcessSample, Resident};
+    use crate::model::reading::{BootMs, Reading};
+    use crate::model::sample::{Host, Scan};
+    use crate::model::system::SystemSample;
+
+    fn process(pid: u32, start_time: u64, mib: u64) -> Arc<ProcessSample> {
+        let mut process = ProcessSample::found(ProcessKey { pid, start_time }, Arc::new(Identity::default()));
+        process.resident = Reading::Value(Resident { size: 0, rss: mib << 20, shared: 0, text: 1 });
+        Arc::new(process)
+    }
+
+    fn sample(second: u64, processes: Vec<Arc<ProcessSample>>) -> Sample {
+        let mut system = SystemSample::default();
+        system.meminfo.swap_total = Reading::Value(0);
+        system.meminfo.swap_free = Reading::Value(0);
+        Sample {
+            wall_ms: second as i64 * 1000,
+            at: BootMs(second * 1000),
+            interval_ms: 1000,
+            host: Arc::new(Host::default()),
+            system,
+            processes,
+            scan: Scan::default(),
+        }
+    }
+
+    fn request(series: Vec<ProcessKey>, at: Option<BootMs>) -> Request {
+        Request {
+            demand: Demand { sources: SourceSet::default(), visible: Vec::new(), top_by_pss: 0, budget: 0.0 },
+            series,
+            series_points: 4,
+            series_span: Duration::from_secs(40),
+            machine_points: 4,
+            machine_span: Duration::from_secs(40),
+            at,
+            interval: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn nothing_is_known_before_the_first_sample() {
+        assert!(Session::default().answer(&request(Vec::new(), None)).is_none());
+    }
+
+    #[test]
+    fn a_leak_has_its_rate_and_a_sleeper_none() {
+        let mut session = Session::default();
+        let sleeper = process(7, 1, 100);
+        for second in 0..120 {
+            session.ingest(sample(second, vec![Arc::clone(&sleeper), process(9, 1, 50 + second / 2)]));
+        }
+        let update = session.answer(&request(vec![ProcessKey { pid: 9, start_time: 1 }], None)).unwrap();
+        let mib_per_minute = f64::from(1u32 << 20);
+        let leak = update.snapshot.row(1).growth().value().unwrap() / mib_per_minute;
+        assert!((leak - 30.0).abs() < 2.0, "{leak}");
+        assert_eq!(update.snapshot.row(0).growth(), Reading::Value(0.0));
+        let line = &update.series[&ProcessKey { pid: 9, start_time: 1 }];
+        assert!(line.windows(2).all(|pair| pair[1] > pair[0]), "{line:?}");
+    }
+
+    #[test]
+    fn a_reused_pid_is_another_process() {
+        let mut session = Session::default();
+        session.ingest(sample(0, vec![process(9, 1, 500)]));
+        session.ingest(sample(1, vec![process(9, 2, 5)]));
+        let update = session.answer(&request(vec![ProcessKey { pid: 9, start_time: 1 }], None)).unwrap();
+        assert_eq!(update.ended.len(), 1);
+        assert_eq!((update.ended[0].process.key.start_time, update.ended[0].peak_private), (1, 500 << 20));
+        assert!(update.series.contains_key(&ProcessKey { pid: 9, start_time: 1 }), "the dead keep their history");
+    }
+
+    #[test]
+    fn the_past_is_shown_as_it_was() {
+        let mut session = Session::default();
+        for second in 0..30 {
+            session.ingest(sample(second, if second < 10 { vec![process(3, 1, 1)] } else { vec![process(4, 1, 2)] }));
+        }
+        let past = session.answer(&request(Vec::new(), Some(BootMs(5_500)))).unwrap();
+        assert_eq!(past.snapshot.sample.processes[0].key.pid, 3);
+        assert!(past.timeline.is_past && past.ended.is_empty());
+        assert_eq!(past.timeline.earlier, Some(BootMs(4_000)));
+        assert_eq!(past.timeline.later, Some(BootMs(6_000)));
+        let live = session.answer(&request(Vec::new(), None)).unwrap();
+        assert!(!live.timeline.is_past && live.ended.len() == 1);
+    }
+}
