@@ -1,0 +1,33 @@
+//! The README's tables are the program's own tables. `BLESS=1 cargo test --test readme` rewrites them.
+
+use std::fmt::Write as _;
+
+use memtide::model::field::PROCESS_FIELDS;
+
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+
+fn check(name: &str, table: &str) {
+    let text = std::fs::read_to_string(README).unwrap();
+    let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->"));
+    let start = text.find(&begin).expect("the README has the markers") + begin.len();
+    let stop = text.find(&end).expect("the README has the markers");
+    if std::env::var_os("BLESS").is_some() {
+        let new = format!("{}{table}{}", &text[..start], &text[stop..]);
+        std::fs::write(README, new).unwrap();
+        return;
+    }
+    assert_eq!(&text[start..stop], table, "README.md: run `BLESS=1 cargo test --test readme -- --test-threads 1`");
+}
+
+#[test]
+fn the_table_of_columns_is_the_table_of_fields() {
+    let mut table = String::from("| key | column | what it is | from |\n| --- | --- | --- | --- |\n");
+    for field in PROCESS_FIELDS {
+        let since = match field.since {
+            (0, 0) => String::new(),
+            (major, minor) => format!(", Linux {major}.{minor}"),
+        };
+        writeln!(table, "| `{}` | {} | {} | {}{since} |", field.key, field.title, field.help, field.source.file()).unwrap();
+    }
+    check("fields", &table);
+}
