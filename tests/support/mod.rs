@@ -1,0 +1,8 @@
+//! What the end-to-end tests share: a terminal to drive, its screen, and real programs to watch.
+#![allow(dead_code, unreachable_pub, reason = "each test program uses its own part of this")]
+
+pub mod keys;
+pub mod programs;
+pub mod pty;
+pub mod screen;
+pub mod svg;
