@@ -49,7 +49,7 @@ fn the_middle_of_a_synchronized_update_is_not_seen() {
 
 #[test]
 fn the_size_is_known_to_the_program_and_can_change() {
-    let terminal = shell("stty size; trap 'stty size' WINCH; while :; do sleep 0.05; done").size(100, 30).start();
+    let terminal = shell("trap 'stty size' WINCH; stty size; while :; do sleep 0.05; done").size(100, 30).start();
     terminal.wait_for_text("30 100");
     terminal.resize(40, 10);
     terminal.wait_for_text("10 40");
@@ -89,8 +89,8 @@ fn the_children_do_what_they_are_for() {
     let files = |program: &Program| std::fs::read_dir(format!("/proc/{}/fd", program.pid())).unwrap().count();
     let leaker = Program::leaker("harness-leaker", 256, 10);
     let opener = Program::file_leaker("harness-files", 2, 10);
-    let (before, opened) = (rss(&leaker), files(&opener));
-    while rss(&leaker) < before + 512 || files(&opener) < opened + 10 {
+    let (rss_before, files_before) = (rss(&leaker), files(&opener));
+    while rss(&leaker) < rss_before + 512 || files(&opener) < files_before + 10 {
         std::thread::yield_now();
     }
     let pid = leaker.pid();

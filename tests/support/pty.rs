@@ -16,7 +16,7 @@ use vt100::MouseProtocolMode;
 use super::screen::Screen;
 
 /// How long a condition may take to come true before the test fails: long enough for a loaded machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A command that is to run in a terminal.
 pub struct Command {
@@ -99,7 +99,7 @@ impl Terminal {
 
     fn wait(&self, what: &str, mut condition: impl FnMut(&State) -> bool) -> MutexGuard<'_, State> {
         let deadline = Instant::now() + PATIENCE;
-        let mut state = self.view.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.view.lock();
         while !condition(&state) {
             assert!(!state.ended, "the program ended before: {what}\n{}", state.screen().framed());
             let left = deadline.saturating_duration_since(Instant::now());
@@ -133,7 +133,7 @@ impl Terminal {
 
     /// The screen as it is now.
     pub fn screen(&self) -> Screen {
-        self.view.state.lock().unwrap().screen()
+        self.view.lock().screen()
     }
 
     /// Presses keys, by name (`F6`, `Enter`, `C-z`) or as the character itself.
@@ -166,24 +166,24 @@ impl Terminal {
 
     /// Changes the size of the terminal, as dragging its window does.
     pub fn resize(&self, columns: u16, rows: u16) {
-        let mut state = self.view.state.lock().unwrap();
+        let mut state = self.view.lock();
         state.resize(columns, rows);
         self.master.as_ref().expect("the terminal is still there").resize(size(columns, rows)).unwrap();
     }
 
     /// Bytes that the program has sent so far.
     pub fn bytes(&self) -> u64 {
-        self.view.state.lock().unwrap().parser.callbacks().bytes
+        self.view.lock().parser.callbacks().bytes
     }
 
     /// Synchronized updates that the program has completed so far.
     pub fn updates(&self) -> u64 {
-        self.view.state.lock().unwrap().parser.callbacks().updates
+        self.view.lock().parser.callbacks().updates
     }
 
     /// Everything the program has sent so far, as it came.
     pub fn raw(&self) -> Vec<u8> {
-        self.view.state.lock().unwrap().raw.clone()
+        self.view.lock().raw.clone()
     }
 
     /// The program's pid.
@@ -205,7 +205,7 @@ impl Terminal {
 
     /// Takes the terminal away, as a lost connection does, and waits for the program's end.
     pub fn hang_up(&mut self) -> ExitStatus {
-        self.view.state.lock().unwrap().hang_up = true;
+        self.view.lock().hang_up = true;
         // The reader lets go of the terminal at the next output, which the change of size provokes.
         self.resize(79, 23);
         self.thread.take().expect("the reader runs").join().unwrap();
@@ -216,7 +216,7 @@ impl Terminal {
 
     /// What of the terminal's state differs from before the program started; empty where it was restored.
     pub fn left_behind(&self) -> Vec<String> {
-        let state = self.view.state.lock().unwrap();
+        let state = self.view.lock();
         let screen = state.parser.screen();
         let mut left = Vec::new();
         let mut note = |is_left: bool, what: &str| is_left.then(|| left.push(what.to_owned()));
@@ -262,6 +262,13 @@ fn modes(master: &dyn MasterPty) -> String {
 struct View {
     state: Mutex<State>,
     changed: Condvar,
+}
+
+impl View {
+    /// The state, also after a wait in vain has panicked with it in hand.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 struct State {
@@ -327,7 +334,7 @@ fn read_output(mut reader: Box<dyn Read + Send>, view: &View, writer: &Mutex<Opt
     let mut buffer = [0; 16 * 1024];
     loop {
         let count = reader.read(&mut buffer).unwrap_or(0);
-        let mut state = view.state.lock().unwrap();
+        let mut state = view.lock();
         state.ended = count == 0;
         state.raw.extend(&buffer[..count]);
         state.parser.callbacks_mut().bytes += count as u64;
