@@ -3,6 +3,7 @@
 //!
 //! The offline checks of cargo-deny (`licenses`, `bans`, `sources`) over `cargo metadata`, without a build of
 //! several hundred crates for them.
+#![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -60,7 +61,7 @@ fn packages(metadata: &Value, wanted: Use) -> Vec<&Value> {
 }
 
 /// What a package is built for.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
     /// The program.
     Program,
