@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each measurement uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "a measurement that can't be set up should stop")]
 
+pub mod samples;
+
 use std::fs;
 use std::path::Path;
 
