@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn written_durations_are_read() {
         assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(parse_duration("10m"), Ok(Duration::from_secs(600)));
+        assert_eq!(parse_duration("10m"), Ok(Duration::from_mins(10)));
         assert!(parse_duration("10y").is_err());
     }
 }

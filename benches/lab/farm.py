@@ -1,0 +1,34 @@
+"""N sleeping processes that live as long as a `with` block."""
+
+import os
+import subprocess
+import tempfile
+
+SOURCE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "farm.c")
+
+
+class Farm:
+    """`with Farm(5000):` compiles farm.c, starts it and waits until all processes are up."""
+
+    def __init__(self, count, private_kib=512, shared_kib=1024, files=10):
+        self.args = [str(n) for n in (count, private_kib, shared_kib, files)]
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="memtide-farm-")
+        program = os.path.join(self.folder.name, "farm")
+        subprocess.run([os.environ.get("CC", "cc"), "-O1", "-o", program, SOURCE], check=True)
+        self.process = subprocess.Popen([program, *self.args], stdout=subprocess.PIPE, text=True)
+        if self.process.stdout.readline() != "ready\n":
+            self.__exit__()
+            raise SystemExit("the farm did not start: is there memory, and are enough processes allowed (ulimit -u)?")
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
+
+
+def processes():
+    """How many processes the machine has."""
+    return sum(name.isdigit() for name in os.listdir("/proc"))

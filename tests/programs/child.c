@@ -1,0 +1,87 @@
+/*
+ * child NAME MODE ...: a small process that does one thing to its memory, for tests and measurements.
+ *
+ *   child NAME sleep               waits to be ended
+ *   child NAME leak KIB MS         keeps KIB more KiB of dirty anonymous memory every MS milliseconds
+ *   child NAME files COUNT MS      opens COUNT more files every MS milliseconds
+ *   child NAME stubborn            ignores SIGTERM
+ *   child NAME family COUNT        COUNT children that wait
+ *   child NAME burst               starts and reaps short-lived children without pause
+ *
+ * It prints "ready" and a newline when it is as it should be. It dies with the thread that started it, and a
+ * family dies with its parent.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static void wait_ms(long ms) {
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&t, NULL);
+}
+
+static void ready(void) {
+    puts("ready");
+    fflush(stdout);
+}
+
+static void leak(size_t bytes, long ms) {
+    for (;;) {
+        char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED) pause();
+        memset(p, 1, bytes);
+        wait_ms(ms);
+    }
+}
+
+static void files(int count, long ms) {
+    for (;;) {
+        for (int i = 0; i < count; i++)
+            if (open("/dev/null", O_RDONLY) < 0) pause();
+        wait_ms(ms);
+    }
+}
+
+static void family(int count) {
+    for (int i = 0; i < count; i++) {
+        pid_t pid = fork();
+        if (pid < 0) {
+            perror("fork");
+            exit(1);
+        }
+        if (pid == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            for (;;) pause();
+        }
+    }
+}
+
+static void burst(void) {
+    for (;;) {
+        pid_t pid = fork();
+        if (pid == 0) _exit(0);
+        if (pid > 0) waitpid(pid, NULL, 0);
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc < 3) return 2;
+    const char *mode = argv[2];
+    long first = argc > 3 ? atol(argv[3]) : 0, second = argc > 4 ? atol(argv[4]) : 0;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (!strcmp(mode, "stubborn")) signal(SIGTERM, SIG_IGN);
+    if (!strcmp(mode, "family")) family((int)first);
+    ready();
+    if (!strcmp(mode, "leak")) leak((size_t)first * 1024, second);
+    if (!strcmp(mode, "files")) files((int)first, second);
+    if (!strcmp(mode, "burst")) burst();
+    for (;;) pause();
+}

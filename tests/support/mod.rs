@@ -1,0 +1,9 @@
+//! What the end-to-end tests share: a terminal to drive, its screen, and real programs to watch.
+#![allow(dead_code, unreachable_pub, reason = "each test program uses its own part of this")]
+#![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
+
+pub mod keys;
+pub mod programs;
+pub mod pty;
+pub mod screen;
+pub mod svg;

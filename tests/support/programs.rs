@@ -1,0 +1,118 @@
+//! Real programs to watch: leakers, sleepers, a Node application. Each is killed when it is dropped.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+/// A running program. Dropping it kills and reaps it.
+pub struct Program {
+    child: Child,
+    name: String,
+}
+
+impl Program {
+    /// A process that only waits.
+    pub fn sleeper(name: &str) -> Self {
+        child(name, &["sleep"])
+    }
+
+    /// A process whose anonymous memory grows by `kib` KiB every `ms` milliseconds.
+    pub fn leaker(name: &str, kib: u32, ms: u32) -> Self {
+        child(name, &["leak", &kib.to_string(), &ms.to_string()])
+    }
+
+    /// A process that opens `count` more files every `ms` milliseconds.
+    pub fn file_leaker(name: &str, count: u32, ms: u32) -> Self {
+        child(name, &["files", &count.to_string(), &ms.to_string()])
+    }
+
+    /// A process that ignores SIGTERM.
+    pub fn stubborn(name: &str) -> Self {
+        child(name, &["stubborn"])
+    }
+
+    /// A process with `count` children that wait.
+    pub fn family(name: &str, count: u32) -> Self {
+        child(name, &["family", &count.to_string()])
+    }
+
+    /// A process that starts short-lived children without pause.
+    pub fn burst(name: &str) -> Self {
+        child(name, &["burst"])
+    }
+
+    /// A Node application with an object pool that is never cleaned and log streams that are never closed.
+    pub fn leaking_node_app(name: &str) -> Self {
+        let script = sources().join("leak.js");
+        start(name, Command::new("node").arg(script).arg(name))
+    }
+
+    /// Its pid.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The word in its command line that tells it from all others.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits until it has ended and gives the signal that ended it.
+    pub fn wait_for_signal(&mut self) -> Option<i32> {
+        use std::os::unix::process::ExitStatusExt;
+        self.child.wait().unwrap().signal()
+    }
+
+    /// Stops it, so that its figures can't drift.
+    pub fn freeze(&self) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), rustix::process::Signal::STOP)
+            .unwrap();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Both fail only where it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn child(name: &str, args: &[&str]) -> Program {
+    start(name, Command::new(child_program()).arg(name).args(args))
+}
+
+fn start(name: &str, command: &mut Command) -> Program {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n", "{name} did not start");
+    Program { child, name: name.to_owned() }
+}
+
+fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs")
+}
+
+/// The compiled `child.c`, once for each test program.
+fn child_program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let fresh = folder.join(format!("child-{}", std::process::id()));
+        let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+        let status =
+            Command::new(compiler).args(["-O1", "-o"]).arg(&fresh).arg(sources().join("child.c")).status().unwrap();
+        assert!(status.success(), "child.c does not compile");
+        // Renamed into place: another test program may be running the one that is there.
+        let program = folder.join("child");
+        std::fs::rename(&fresh, &program).unwrap();
+        program
+    })
+}
