@@ -162,3 +162,118 @@ pub(super) enum SourceState {
     /// Refused, or without meaning for this process, at this time.
     Refused(BootMs),
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+    use crate::collect::root::ProcRoot;
+
+    const NOW: BootMs = BootMs(1_000);
+    const LATER: BootMs = BootMs(2_000);
+
+    struct Killed(Child);
+
+    impl Drop for Killed {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    fn shell(script: &str) -> Killed {
+        let child = Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        Killed(child.unwrap())
+    }
+
+    /// Waits until the child says it is ready.
+    fn ready(child: &mut Killed) {
+        let mut line = String::new();
+        let mut output = std::io::BufReader::new(child.0.stdout.as_mut().unwrap());
+        std::io::BufRead::read_line(&mut output, &mut line).unwrap();
+        assert_eq!(line, "ready\n");
+    }
+
+    fn watch(child: &Killed, reader: &mut ProcessReader, may_hold: bool) -> Entry {
+        let process = reader.find(child.0.id(), NOW).unwrap();
+        Entry::new(process, reader, may_hold, NOW)
+    }
+
+    #[test]
+    fn an_ended_process_is_noticed_with_and_without_a_held_file() {
+        for may_hold in [true, false] {
+            let mut child = shell("echo ready; read x");
+            ready(&mut child);
+            let mut reader = ProcessReader::new(&ProcRoot::live()).unwrap();
+            let mut entry = watch(&child, &mut reader, may_hold);
+            assert!(entry.rss() > 0);
+            assert_ne!(entry.refresh(&mut reader, LATER), Life::Ended);
+            drop(child);
+            assert_eq!(entry.refresh(&mut reader, LATER), Life::Ended, "held: {may_hold}");
+            assert_eq!(entry.read(&[Source::Rollup], &mut reader, LATER), Life::Ended);
+        }
+    }
+
+    #[test]
+    fn exec_makes_the_identity_due_again() {
+        let mut child = shell("echo ready; read x; exec sleep 100");
+        ready(&mut child);
+        let mut reader = ProcessReader::new(&ProcRoot::live()).unwrap();
+        let mut entry = watch(&child, &mut reader, true);
+        entry.read(&[Source::Identity], &mut reader, NOW);
+        assert_eq!(entry.state_of(Source::Identity), SourceState::Read(NOW));
+        std::io::Write::write_all(child.0.stdin.as_mut().unwrap(), b"go\n").unwrap();
+        for _ in 0..10_000 {
+            entry.refresh(&mut reader, LATER);
+            if entry.state_of(Source::Identity) == SourceState::Pending {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        // The new text is there before the new arguments are.
+        for _ in 0..10_000 {
+            entry.read(&[Source::Identity], &mut reader, LATER);
+            if entry.process.identity.command.as_bytes() == b"sleep 100" {
+                return;
+            }
+            std::thread::yield_now();
+        }
+        panic!("{:?}", entry.process.identity);
+    }
+
+    #[test]
+    fn a_zombie_has_no_memory_and_says_that_it_does_not_apply() {
+        let mut child = shell("echo ready; read x");
+        ready(&mut child);
+        let mut reader = ProcessReader::new(&ProcRoot::live()).unwrap();
+        let mut entry = watch(&child, &mut reader, true);
+        drop(child.0.stdin.take());
+        for _ in 0..100_000 {
+            entry.read(&[Source::Stat], &mut reader, LATER);
+            if entry.process.is_zombie() {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        entry.read(&[Source::Rollup, Source::Status], &mut reader, LATER);
+        entry.refresh(&mut reader, LATER);
+        assert_eq!(entry.rss(), 0);
+        assert!(matches!(entry.process.rollup.reading, Reading::Unsupported(_)), "{:?}", entry.process.rollup);
+    }
+
+    #[test]
+    fn what_was_not_read_anew_is_the_same_allocation() {
+        let mut child = shell("echo ready; read x");
+        ready(&mut child);
+        let mut reader = ProcessReader::new(&ProcRoot::live()).unwrap();
+        let mut entry = watch(&child, &mut reader, true);
+        let given_out = Arc::clone(&entry.process);
+        if entry.refresh(&mut reader, LATER) == Life::Unchanged {
+            assert!(Arc::ptr_eq(&given_out, &entry.process));
+        }
+        entry.read(&[Source::Fds], &mut reader, LATER);
+        assert_eq!(given_out.fds.reading, Reading::Pending, "a sample that was given out never changes");
+        assert!(entry.process.fds.reading.value().is_some_and(|fds| fds >= 3));
+    }
+}
