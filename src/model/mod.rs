@@ -5,6 +5,7 @@ pub mod cgroup;
 pub mod field;
 pub mod key;
 pub mod process;
+pub mod query;
 pub mod reading;
 pub mod sample;
 pub mod snapshot;
