@@ -3,6 +3,7 @@
 
 pub mod cgroup;
 pub mod field;
+pub mod group;
 pub mod key;
 pub mod process;
 pub mod query;
@@ -10,4 +11,7 @@ pub mod reading;
 pub mod sample;
 pub mod snapshot;
 pub mod system;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod text;
+pub mod tree;

@@ -1,0 +1,193 @@
+//! Processes taken together, with sums that say how exact they are.
+
+use std::collections::HashMap;
+
+use super::field::{Aggregate, ProcessField, Unit, Value};
+use super::reading::{Need, Reading};
+use super::snapshot::{Row, Snapshot};
+
+/// What makes processes belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GroupBy {
+    /// The task's name.
+    Command,
+    /// The effective user.
+    User,
+    /// The systemd unit, or the control group where there is none.
+    Unit,
+    /// The container.
+    Container,
+}
+
+impl GroupBy {
+    /// Every way of grouping, with the word for it.
+    pub const ALL: [(Self, &str); 4] =
+        [(Self::Command, "command"), (Self::User, "user"), (Self::Unit, "unit"), (Self::Container, "container")];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(by, _)| *by == self).map_or("", |(_, word)| word)
+    }
+
+    /// The way of grouping that a word means; `cgroup` is another word for `unit`.
+    pub fn parse(word: &str) -> Option<Self> {
+        let word = if word == "cgroup" { "unit" } else { word };
+        Self::ALL.iter().find(|(_, known)| *known == word).map(|(by, _)| *by)
+    }
+
+    fn name_of(self, row: &Row<'_>) -> String {
+        let identity = &row.process.identity;
+        match self {
+            Self::Command => identity.comm.escaped().into_owned(),
+            Self::User => row.user().into_owned(),
+            Self::Unit => identity.cgroup.unit().unwrap_or_else(|| identity.cgroup.memory.escaped()).into_owned(),
+            Self::Container => identity.cgroup.container().unwrap_or_else(|| "(no container)".into()),
+        }
+    }
+}
+
+/// Processes that belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// What they have in common, escaped.
+    pub name: String,
+    /// Their places in the sample.
+    pub members: Vec<u32>,
+}
+
+/// How a sum stands to the truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// It is the truth.
+    Exact,
+    /// Shared pages are in it more than once.
+    AtMost,
+    /// Some members are not in it.
+    AtLeast,
+    /// Both.
+    About,
+}
+
+impl Bound {
+    /// The mark before the number.
+    pub fn mark(self, is_ascii: bool) -> &'static str {
+        match (self, is_ascii) {
+            (Self::Exact, _) => "",
+            (Self::AtMost, false) => "≤",
+            (Self::AtMost, true) => "<",
+            (Self::AtLeast, false) => "≥",
+            (Self::AtLeast, true) => ">",
+            (Self::About, _) => "~",
+        }
+    }
+}
+
+/// Groups some processes of a snapshot, in order of name.
+pub fn group(snapshot: &Snapshot, by: GroupBy, members: impl IntoIterator<Item = u32>) -> Vec<Group> {
+    let mut groups: HashMap<String, Vec<u32>> = HashMap::new();
+    for member in members {
+        groups.entry(by.name_of(&snapshot.row(member as usize))).or_default().push(member);
+    }
+    let mut groups: Vec<Group> = groups.into_iter().map(|(name, members)| Group { name, members }).collect();
+    groups.sort_by(|a, b| a.name.cmp(&b.name));
+    groups
+}
+
+impl Group {
+    /// A field of the whole group.
+    pub fn total(&self, snapshot: &Snapshot, field: &ProcessField) -> (Reading<Value<'static>>, Bound) {
+        if field.key == "name" || field.key == "command" {
+            return (Reading::Value(Value::Text(self.name.clone().into())), Bound::Exact);
+        }
+        let (mut sum, mut largest, mut unknown, mut oldest) = (0.0, f64::MIN, 0usize, 0u64);
+        let mut why = Reading::Unsupported(Need::NotApplicable);
+        for member in &self.members {
+            let reading = (field.get)(&snapshot.row(*member as usize));
+            if let Reading::Stale(_, age) = reading {
+                oldest = oldest.max(age);
+            }
+            match reading.as_ref().value().and_then(Value::number) {
+                Some(number) => {
+                    sum += number;
+                    largest = largest.max(number);
+                }
+                // What does not apply to a kernel thread is missing from no sum.
+                None if matches!(reading, Reading::Unsupported(Need::NotApplicable)) => {}
+                None => {
+                    unknown += 1;
+                    why = reading.map(|_| Value::Count(0));
+                }
+            }
+        }
+        let number = match field.aggregate {
+            Aggregate::None => return (Reading::Unsupported(Need::NotApplicable), Bound::Exact),
+            Aggregate::Max => largest,
+            Aggregate::Sum | Aggregate::UpperBound => sum,
+        };
+        if largest == f64::MIN {
+            return (why, Bound::Exact);
+        }
+        let is_upper = field.aggregate == Aggregate::UpperBound && self.members.len() > 1;
+        let bound = match (is_upper, unknown > 0) {
+            (false, false) => Bound::Exact,
+            (true, false) => Bound::AtMost,
+            (false, true) => Bound::AtLeast,
+            (true, true) => Bound::About,
+        };
+        let value = value_of(field.unit, number);
+        (if oldest > 0 { Reading::Stale(value, oldest) } else { Reading::Value(value) }, bound)
+    }
+}
+
+fn value_of(unit: Unit, number: f64) -> Value<'static> {
+    match unit {
+        Unit::Bytes => Value::Bytes(number as u64),
+        Unit::BytesPerMinute | Unit::Series => Value::BytesPerMinute(number),
+        Unit::BytesPerSecond => Value::BytesPerSecond(number),
+        Unit::Count | Unit::Text => Value::Count(number as u64),
+        Unit::PerSecond => Value::PerSecond(number),
+        Unit::Percent => Value::Percent(number),
+        Unit::Milliseconds => Value::Milliseconds(number as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::field::process_field;
+    use crate::model::testing;
+
+    fn web_server() -> Snapshot {
+        let worker = |pid, pss: Option<u64>| {
+            let mut process = testing::process(pid, "nginx", "nginx: worker process");
+            testing::set_memory(&mut process, 30, pss.map(|pss| (pss, pss / 2)));
+            Arc::new(process)
+        };
+        testing::snapshot(vec![worker(10, Some(14)), worker(11, Some(12)), worker(12, None)])
+    }
+
+    #[test]
+    fn shared_pages_make_an_upper_bound_and_unknown_members_a_lower_one() {
+        let snapshot = web_server();
+        let groups = group(&snapshot, GroupBy::Command, 0..2);
+        let total = |group: &Group, key| group.total(&snapshot, process_field(key).unwrap());
+        assert_eq!(groups.len(), 1);
+        assert_eq!(total(&groups[0], "pss"), (Reading::Value(Value::Bytes(26 << 20)), Bound::Exact));
+        assert_eq!(total(&groups[0], "rss"), (Reading::Value(Value::Bytes(60 << 20)), Bound::AtMost));
+        let groups = group(&snapshot, GroupBy::Command, 0..3);
+        assert_eq!(total(&groups[0], "pss"), (Reading::Value(Value::Bytes(26 << 20)), Bound::AtLeast));
+        let groups = group(&snapshot, GroupBy::Command, [2]);
+        assert_eq!(total(&groups[0], "pss").0, Reading::Pending, "nothing known is not zero");
+        assert_eq!(total(&groups[0], "rss").1, Bound::Exact, "one member shares with nobody");
+    }
+
+    #[test]
+    fn every_word_is_read_again() {
+        for (by, word) in GroupBy::ALL {
+            assert_eq!(GroupBy::parse(word), Some(by));
+        }
+        assert_eq!(GroupBy::parse("cgroup"), Some(GroupBy::Unit));
+    }
+}
