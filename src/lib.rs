@@ -18,7 +18,12 @@
 
 pub mod act;
 pub mod analyze;
+pub mod cli;
+pub mod cmd;
 pub mod collect;
+pub mod config;
+pub mod export;
 pub mod model;
 pub mod session;
+pub mod tui;
 pub mod units;

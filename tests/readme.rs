@@ -7,13 +7,13 @@ use memtide::model::field::PROCESS_FIELDS;
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 
 fn check(name: &str, table: &str) {
-    let text = std::fs::read_to_string(README).unwrap();
+    let text = std::fs::read_to_string(README).expect("the README can be read");
     let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->"));
     let start = text.find(&begin).expect("the README has the markers") + begin.len();
     let stop = text.find(&end).expect("the README has the markers");
     if std::env::var_os("BLESS").is_some() {
         let new = format!("{}{table}{}", &text[..start], &text[stop..]);
-        std::fs::write(README, new).unwrap();
+        std::fs::write(README, new).expect("the README can be written");
         return;
     }
     assert_eq!(&text[start..stop], table, "README.md: run `BLESS=1 cargo test --test readme -- --test-threads 1`");
@@ -27,7 +27,8 @@ fn the_table_of_columns_is_the_table_of_fields() {
             (0, 0) => String::new(),
             (major, minor) => format!(", Linux {major}.{minor}"),
         };
-        writeln!(table, "| `{}` | {} | {} | {}{since} |", field.key, field.title, field.help, field.source.file()).unwrap();
+        writeln!(table, "| `{}` | {} | {} | {}{since} |", field.key, field.title, field.help, field.source.file())
+            .unwrap();
     }
     check("fields", &table);
 }

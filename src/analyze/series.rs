@@ -226,7 +226,7 @@ mod tests {
     fn points_before_the_start_are_unknown() {
         let series = Series::new(3, second(100));
         let points = series.points(second(110), Duration::from_secs(40), 4);
-        assert!(points[0].is_nan() && points[1].is_nan() && points[2] == 3.0 || points[2].is_nan());
+        assert!(points[0].is_nan() && points[1].is_nan(), "{points:?}");
         assert_eq!(points[3].to_bits(), 3.0f32.to_bits());
     }
 

@@ -76,6 +76,16 @@ pub fn read_once(root: &ProcRoot, wish: &Once) -> Result<Sample, CollectError> {
     Ok(Sample { wall_ms, at, interval_ms: 0, host, system, processes, scan })
 }
 
+/// Reads the machine without its processes.
+pub fn read_machine(root: &ProcRoot) -> Result<Sample, CollectError> {
+    let mut reader = ProcessReader::new(root)?;
+    let (at, wall_ms) = now(root, reader.buffer());
+    let own_cgroup = read_own_cgroup(root, &mut reader);
+    let system = read_system(&mut SystemReader::new(), root, &mut reader, own_cgroup.as_ref(), at)?;
+    let host = Arc::new(read_host(root));
+    Ok(Sample { wall_ms, at, interval_ms: 0, host, system, processes: Vec::new(), scan: Scan::default() })
+}
+
 /// Identity first: its status file answers two questions at once.
 const ORDER: [Source; 6] =
     [Source::Identity, Source::Status, Source::Rollup, Source::Fds, Source::Limits, Source::OomScore];

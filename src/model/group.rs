@@ -99,7 +99,7 @@ impl Group {
         if field.key == "name" || field.key == "command" {
             return (Reading::Value(Value::Text(self.name.clone().into())), Bound::Exact);
         }
-        let (mut sum, mut largest, mut unknown, mut oldest) = (0.0, f64::MIN, 0usize, 0u64);
+        let (mut sum, mut largest, mut unknown, mut oldest) = (0.0, None::<f64>, 0usize, 0u64);
         let mut why = Reading::Unsupported(Need::NotApplicable);
         for member in &self.members {
             let reading = (field.get)(&snapshot.row(*member as usize));
@@ -109,7 +109,7 @@ impl Group {
             match reading.as_ref().value().and_then(Value::number) {
                 Some(number) => {
                     sum += number;
-                    largest = largest.max(number);
+                    largest = Some(largest.map_or(number, |largest| largest.max(number)));
                 }
                 // What does not apply to a kernel thread is missing from no sum.
                 None if matches!(reading, Reading::Unsupported(Need::NotApplicable)) => {}
@@ -119,14 +119,12 @@ impl Group {
                 }
             }
         }
+        let Some(largest) = largest else { return (why, Bound::Exact) };
         let number = match field.aggregate {
             Aggregate::None => return (Reading::Unsupported(Need::NotApplicable), Bound::Exact),
             Aggregate::Max => largest,
             Aggregate::Sum | Aggregate::UpperBound => sum,
         };
-        if largest == f64::MIN {
-            return (why, Bound::Exact);
-        }
         let is_upper = field.aggregate == Aggregate::UpperBound && self.members.len() > 1;
         let bound = match (is_upper, unknown > 0) {
             (false, false) => Bound::Exact,

@@ -1,6 +1,7 @@
 //! The vocabulary: what a sample is made of, what is derived from it, and [`field`], the one table of every
 //! quantity that can be shown, sorted, filtered or exported. Pure: no files, no clock, no terminal.
 
+pub mod account;
 pub mod cgroup;
 pub mod field;
 pub mod group;

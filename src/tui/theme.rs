@@ -123,6 +123,7 @@ pub enum ThemeError {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "the terminal's attributes are independent of each other")]
 struct StyleSpec {
     fg: Option<String>,
     bg: Option<String>,
@@ -152,7 +153,8 @@ impl Theme {
 
     /// The theme of this name, or of this file; `mono` whatever the name where there are no colours.
     pub fn load(name: &str, depth: Depth, is_ascii: bool) -> Result<Self, ThemeError> {
-        let built_in = |name: &str| BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
+        let built_in =
+            |name: &str| BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
         let is_file = Path::new(name).extension().is_some_and(|extension| extension == "toml");
         let wanted = if is_file {
             std::fs::read_to_string(name).map_err(|source| ThemeError::Read { path: name.into(), source })?
@@ -181,7 +183,9 @@ fn parse(origin: &str, text: &str, depth: Depth) -> Result<Vec<Style>, ThemeErro
         return Err(format(format!("`{unknown}` is no role: remove it or correct its name")));
     }
     let style_of = |(_, key): &(Role, &str)| {
-        let spec = specs.get(*key).ok_or_else(|| format(format!("the role `{key}` is missing: add `{key} = {{ fg = \"…\" }}`")))?;
+        let spec = specs
+            .get(*key)
+            .ok_or_else(|| format(format!("the role `{key}` is missing: add `{key} = {{ fg = \"…\" }}`")))?;
         let mut style = Style::new();
         for (name, is_background) in [(&spec.fg, false), (&spec.bg, true)] {
             let Some(name) = name else { continue };
@@ -309,8 +313,13 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        assert!(parse("x.toml", "text = { fg = \"purplish\" }", Depth::True).unwrap_err().to_string().contains("missing")
-            || parse("x.toml", "text = { fg = \"purplish\" }", Depth::True).unwrap_err().to_string().contains("purplish"));
+        assert!(
+            parse("x.toml", "text = { fg = \"purplish\" }", Depth::True).unwrap_err().to_string().contains("missing")
+                || parse("x.toml", "text = { fg = \"purplish\" }", Depth::True)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("purplish")
+        );
         assert!(parse("x.toml", "txet = {}", Depth::True).unwrap_err().to_string().contains("`txet` is no role"));
         assert!(Theme::load("drak", Depth::True, false).unwrap_err().to_string().contains("high-contrast"));
     }

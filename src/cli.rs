@@ -1,0 +1,167 @@
+//! The command line, by clap: types only.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::said::Said;
+use crate::config::value::{FieldName, Filter, Grouping, Interval};
+
+/// A memory explorer: who eats the memory, since when, how fast, and what to do about it.
+///
+/// Without a command it shows the live machine; F1 there shows every key.
+#[derive(Debug, Parser)]
+#[command(name = "memtide", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do instead of showing the live machine.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Settings of the live view.
+    #[command(flatten)]
+    pub said: Said,
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  memtide                             the live machine
+  memtide --filter 'rss>100M node'    the live machine, narrowed
+  memtide ps --sort pss --top 10      the ten largest by proportional memory
+  memtide ps --group unit --total     systemd units and their sum
+  memtide free                        where every byte of RAM is
+
+Exit status: 0 done, 1 it failed, 2 wrong usage.";
+
+/// What every command takes.
+#[derive(Args, Debug)]
+pub struct Common {
+    /// Reads settings from this file instead of ~/.config/memtide/config.toml
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// A recorded tree with proc, sys, cgroup and etc in it, or a folder of such trees t0, t1, ….
+    #[arg(long, value_name = "FOLDER", global = true, hide = true)]
+    pub root: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Prints the processes once: a table, JSON or CSV
+    Ps(Ps),
+    /// Prints where every byte of RAM and swap is
+    Free(Free),
+    /// Prints settings
+    Config(Config),
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Aligned columns for people.
+    Table,
+    /// One JSON document; with --watch one a line.
+    Json,
+    /// Comma-separated values, sizes in bytes.
+    Csv,
+}
+
+/// `memtide ps`.
+#[derive(Args, Debug)]
+#[command(after_help = PS_EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are independent of each other")]
+pub struct Ps {
+    /// Only processes that match, as in: node 'rss>100M' user=app
+    #[arg(value_name = "FILTER")]
+    pub words: Vec<String>,
+    /// Columns from the left, by field
+    #[arg(long, short = 'o', value_name = "FIELDS", value_delimiter = ',')]
+    pub columns: Option<Vec<FieldName>>,
+    /// Field that sorts
+    #[arg(long, short, value_name = "FIELD", default_value = "pss")]
+    pub sort: FieldName,
+    /// Turns the order round
+    #[arg(long, short)]
+    pub reverse: bool,
+    /// Prints only so many, from the top
+    #[arg(long, short = 'n', value_name = "N")]
+    pub top: Option<usize>,
+    /// Groups by command, user, unit or container
+    #[arg(long, short, value_name = "BY")]
+    pub group: Option<Grouping>,
+    /// Adds a line with the sum of what is printed
+    #[arg(long, short)]
+    pub total: bool,
+    /// Shows kernel threads
+    #[arg(long)]
+    pub kernel_threads: bool,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: Format,
+    /// Sizes in bytes
+    #[arg(long, short)]
+    pub bytes: bool,
+    /// Leaves out the head of the table
+    #[arg(long)]
+    pub no_header: bool,
+    /// Prints again and again, every second or as long as is said
+    #[arg(long, short, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "1s")]
+    pub watch: Option<Interval>,
+    /// Prints every field there is and ends
+    #[arg(long)]
+    pub list_fields: bool,
+}
+
+impl Ps {
+    /// The filter, if there is one.
+    pub fn filter(&self) -> Result<Option<Filter>, String> {
+        let text = self.words.join(" ");
+        if text.trim().is_empty() { Ok(None) } else { text.parse().map(Some) }
+    }
+}
+
+const PS_EXAMPLES: &str = "\
+Examples:
+  memtide ps --sort pss --top 10           smem -r -k | sort -nr -k 4 | head
+  memtide ps 'fds>900 or fd_percent>80'    who runs out of file descriptors
+  memtide ps -g command -t                 programs and their sum
+  memtide ps --format json node            for a script";
+
+/// `memtide free`.
+#[derive(Args, Debug)]
+pub struct Free {
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: Format,
+    /// Sizes in bytes
+    #[arg(long, short)]
+    pub bytes: bool,
+    /// Prints again and again, every second or as long as is said
+    #[arg(long, short, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "1s")]
+    pub watch: Option<Interval>,
+}
+
+/// `memtide config`.
+#[derive(Args, Debug)]
+#[command(arg_required_else_help = true)]
+pub struct Config {
+    /// Prints every setting with its default and every action with its keys
+    #[arg(long)]
+    pub print_default: bool,
+    /// Prints where the file is
+    #[arg(long, conflicts_with = "print_default")]
+    pub path: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

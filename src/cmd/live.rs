@@ -1,0 +1,79 @@
+//! The live view: session, executor and face wired together.
+
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::{Usage, root};
+use crate::act::plan::{Caches, plan};
+use crate::cli::Common;
+use crate::collect::root::ProcRoot;
+use crate::config::said::Said;
+use crate::config::{Environment, file, resolve};
+use crate::session::source::{FixtureSource, LiveSource, Source};
+use crate::session::thread::SessionHandle;
+use crate::tui::app::App;
+use crate::tui::run::{Ports, run as face};
+
+pub(super) fn run(flags: Said, common: &Common) -> anyhow::Result<ExitCode> {
+    if !io::stdout().is_terminal() {
+        let why = "stdout is no terminal: `memtide ps` and `memtide free` print to files and pipes";
+        return Err(Usage(why.into()).into());
+    }
+    let path = common.config.clone().or_else(file::default_path);
+    let said = path.as_deref().map(|path| file::read(path, common.config.is_some())).transpose()?.unwrap_or_default();
+    let options = resolve(flags.over(said), &Environment::of_process());
+    let has_mouse = options.has_mouse;
+    let root = root(common);
+    let source: Box<dyn Source + Send> = match &common.root {
+        Some(folder) => Box::new(FixtureSource::open(folder.clone())),
+        None => Box::new(LiveSource::open(root.clone())?),
+    };
+    let planned_on = root.clone();
+    let app = App::new(options, Box::new(move |effect| plan(effect, &planned_on, Caches::read(&planned_on))))?;
+
+    let (publish, published) = unbounded_channel();
+    let session = SessionHandle::spawn(source, app.request(), move |update| {
+        // The face has gone: the session ends with it.
+        let _ = publish.send(update);
+    })?;
+    let (report, outcomes) = unbounded_channel();
+    let root = Arc::new(root);
+    let ports = Ports {
+        request: Box::new(move |request| session.request(request)),
+        run: Box::new(move |effect| act_beside(&root, &effect, &report)),
+        save: Box::new(move |settings| save(path.as_ref(), settings)),
+        published,
+        outcomes,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Whoever ended it, it ended as it should: the terminal is given back.
+    runtime.block_on(face(app, ports, has_mouse)).context("the terminal")?;
+    // A thread that reads keys may still wait for one.
+    runtime.shutdown_background();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Carries an effect out on a thread of its own: sync(2) and a grace period take their time.
+fn act_beside(
+    root: &Arc<ProcRoot>,
+    effect: &crate::act::effect::Effect,
+    report: &tokio::sync::mpsc::UnboundedSender<crate::act::effect::Outcome>,
+) {
+    let (root, effect, report) = (Arc::clone(root), effect.clone(), report.clone());
+    let spawned = std::thread::Builder::new().name("act".into()).spawn(move || {
+        crate::act::run::run(&effect, &root, |outcome| drop(report.send(outcome)));
+    });
+    // Without a thread nothing is done, and nothing is said to be.
+    drop(spawned);
+}
+
+fn save(path: Option<&PathBuf>, settings: &crate::tui::settings::Settings) -> Result<String, String> {
+    let path = path.ok_or("there is no home to save to: set HOME or XDG_CONFIG_HOME, or start with --config FILE")?;
+    file::save(path, settings).map_err(|error| error.to_string())?;
+    Ok(path.display().to_string())
+}

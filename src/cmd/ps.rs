@@ -1,0 +1,297 @@
+//! `memtide ps`: one sample, sorted and printed.
+
+use std::cmp::Ordering;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::{Usage, repeat, root, terminal_width};
+use crate::cli::{Common, Format, Ps};
+use crate::collect::once::{Once, read_once};
+use crate::config::fields;
+use crate::export::csv::Csv;
+use crate::export::json;
+use crate::export::table::{Column, Table};
+use crate::model::field::{PROCESS_FIELDS, ProcessField, Source, SourceSet, Unit, Value};
+use crate::model::group::{Bound, Group, GroupBy, group};
+use crate::model::query::Query;
+use crate::model::reading::Reading;
+use crate::model::snapshot::Snapshot;
+
+const COLUMNS: [&str; 8] = ["pid", "user", "pss", "uss", "rss", "swap", "fds", "command"];
+
+/// What is printed, checked.
+struct Wish<'a> {
+    args: &'a Ps,
+    fields: Vec<&'static ProcessField>,
+    filter: Option<Query>,
+    group: Option<GroupBy>,
+}
+
+pub(super) fn run(args: &Ps, common: &Common) -> anyhow::Result<ExitCode> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    if args.list_fields {
+        list_fields(&mut out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let wish = wish(args)?;
+    let root = root(common);
+    repeat(args.watch.map(|every| every.0), |is_first| {
+        let sample = read_once(&root, &wish.once())?;
+        let snapshot = Snapshot::derive(None, Arc::new(sample), Arc::from([]));
+        wish.print(&snapshot, is_first, &mut out)?;
+        out.flush()?;
+        if is_first {
+            wish.tell_what_is_missing(&snapshot);
+        }
+        Ok(())
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn wish(args: &Ps) -> anyhow::Result<Wish<'_>> {
+    let fields = match &args.columns {
+        Some(columns) => columns.iter().map(|field| field.0).collect(),
+        None => fields(&COLUMNS),
+    };
+    if let Some(field) = fields.iter().chain([&args.sort.0]).find(|field| field.source == Source::History) {
+        let why = format!("`{}` needs a history, which one look can't have: `memtide` shows it live", field.key);
+        return Err(Usage(why).into());
+    }
+    let filter = args.filter().map_err(Usage)?;
+    let filter = filter.map(|filter| Query::parse(&filter.to_string())).transpose()?;
+    Ok(Wish { args, fields, filter, group: args.group.and_then(|group| group.0) })
+}
+
+impl Wish<'_> {
+    /// What has to be read: where only the first by PSS are printed, no more than proves who they are.
+    fn once(&self) -> Once {
+        let mut sources: SourceSet = self.fields.iter().map(|field| field.source).collect();
+        sources.insert(self.args.sort.0.source);
+        if self.group.is_some() {
+            sources.insert(Source::Identity);
+        }
+        if self.fields.iter().any(|field| field.key == "fd_percent") {
+            sources.insert(Source::Limits);
+        }
+        if let Some(filter) = &self.filter {
+            for field in PROCESS_FIELDS.iter().filter(|field| filter.sources().contains(field.source)) {
+                sources.insert(field.source);
+            }
+        }
+        let is_top = self.args.sort.0.key == "pss" && !self.args.reverse && self.filter.is_none();
+        Once { sources, top_by_pss: self.args.top.filter(|_| is_top && self.group.is_none()) }
+    }
+
+    fn print(&self, snapshot: &Snapshot, is_first: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+        let chosen = self.chosen(snapshot);
+        let limit = self.args.top.unwrap_or(usize::MAX);
+        if let Some(by) = self.group {
+            let mut groups = group(snapshot, by, chosen);
+            groups.sort_by(|a, b| {
+                let value = |group: &Group| group.total(snapshot, self.args.sort.0).0;
+                self.order(&value(a), &value(b))
+            });
+            groups.truncate(limit);
+            self.print_groups(snapshot, &groups, is_first, out)
+        } else {
+            let mut order: Vec<usize> = chosen.into_iter().map(|index| index as usize).collect();
+            let get = self.args.sort.0.get;
+            order.sort_by(|a, b| self.order(&get(&snapshot.row(*a)), &get(&snapshot.row(*b))));
+            order.truncate(limit);
+            self.print_processes(snapshot, &order, is_first, out)
+        }
+    }
+
+    fn chosen(&self, snapshot: &Snapshot) -> Vec<u32> {
+        let is_chosen = |index: &u32| {
+            let row = snapshot.row(*index as usize);
+            (self.args.kernel_threads || !row.process.identity.is_kernel_thread)
+                && self.filter.as_ref().is_none_or(|filter| filter.matches(&row))
+        };
+        (0..snapshot.sample.processes.len() as u32).filter(is_chosen).collect()
+    }
+
+    /// The order of two readings: what is unknown comes last, whichever way the order goes.
+    fn order(&self, a: &Reading<Value<'_>>, b: &Reading<Value<'_>>) -> Ordering {
+        let is_descending = self.args.sort.0.sorts_descending() != self.args.reverse;
+        match (a.as_ref().value(), b.as_ref().value()) {
+            (Some(a), Some(b)) if is_descending => b.order(a),
+            (Some(a), Some(b)) => a.order(b),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        }
+    }
+
+    fn print_processes(
+        &self,
+        snapshot: &Snapshot,
+        order: &[usize],
+        is_first: bool,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        let readings = |index: &usize| {
+            let row = snapshot.row(*index);
+            self.fields.iter().map(move |field| (field.get)(&row))
+        };
+        match self.args.format {
+            Format::Json => self.print_json(&json::processes(snapshot, &self.fields, order), out)?,
+            Format::Csv => {
+                let mut csv = Csv::new(out);
+                let time = self.time(snapshot);
+                if is_first {
+                    csv.head(if time.is_empty() { &[] } else { &["wall_ms"] }, &self.fields)?;
+                }
+                for index in order {
+                    csv.record(&time, readings(index))?;
+                }
+                csv.flush()?;
+            }
+            Format::Table => {
+                let cells = |index| readings(index).map(|reading| self.cell(&reading, Bound::Exact)).collect();
+                let everything =
+                    Group { name: String::new(), members: order.iter().map(|index| *index as u32).collect() };
+                let total = |field: &&'static ProcessField| match field.key {
+                    "command" => format!("{} processes", order.len()),
+                    _ if !field.unit.is_number() || field.key == "pid" => String::new(),
+                    _ => {
+                        let (reading, bound) = everything.total(snapshot, field);
+                        if reading.as_ref().value().is_some() { self.cell(&reading, bound) } else { String::new() }
+                    }
+                };
+                let table = Table {
+                    columns: self.fields.iter().map(|field| column(field)).collect(),
+                    rows: order.iter().map(cells).collect(),
+                    total: self.args.total.then(|| self.fields.iter().map(total).collect()),
+                };
+                self.print_table(&table, snapshot, is_first, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn print_groups(
+        &self,
+        snapshot: &Snapshot,
+        groups: &[Group],
+        is_first: bool,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        let fields: Vec<&'static ProcessField> =
+            self.fields.iter().copied().filter(|field| field.unit.is_number() && field.key != "pid").collect();
+        let by = self.group.map_or("", GroupBy::word);
+        match self.args.format {
+            Format::Json => self.print_json(&json::groups(snapshot, &fields, groups), out)?,
+            Format::Csv => {
+                let mut csv = Csv::new(out);
+                let time = self.time(snapshot);
+                if is_first {
+                    let first: &[&str] = if time.is_empty() { &[by, "count"] } else { &["wall_ms", by, "count"] };
+                    csv.head(first, &fields)?;
+                }
+                for group in groups {
+                    let mut first = time.clone();
+                    first.extend([group.name.clone(), group.members.len().to_string()]);
+                    csv.record(&first, fields.iter().map(|field| group.total(snapshot, field).0))?;
+                }
+                csv.flush()?;
+            }
+            Format::Table => {
+                let line = |group: &Group, name: String| {
+                    let mut cells = vec![group.members.len().to_string()];
+                    cells.extend(fields.iter().map(|field| {
+                        let (reading, bound) = group.total(snapshot, field);
+                        self.cell(&reading, bound)
+                    }));
+                    cells.push(name);
+                    cells
+                };
+                let everything = Group {
+                    name: String::new(),
+                    members: groups.iter().flat_map(|group| group.members.iter().copied()).collect(),
+                };
+                let mut columns = vec![Column { title: "N".into(), is_right: true }];
+                columns.extend(fields.iter().map(|field| column(field)));
+                columns.push(Column { title: by.to_uppercase(), is_right: false });
+                let table = Table {
+                    columns,
+                    rows: groups.iter().map(|group| line(group, group.name.clone())).collect(),
+                    total: self.args.total.then(|| line(&everything, format!("{} groups", groups.len()))),
+                };
+                self.print_table(&table, snapshot, is_first, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn cell(&self, reading: &Reading<Value<'_>>, bound: Bound) -> String {
+        let text = match reading {
+            Reading::Value(value) | Reading::Stale(value, _) => match (value, self.args.bytes) {
+                (Value::Bytes(bytes), true) => bytes.to_string(),
+                (value, _) => value.to_string(),
+            },
+            _ => return "-".into(),
+        };
+        format!("{}{text}", bound.mark(false))
+    }
+
+    /// With --watch every record says when.
+    fn time(&self, snapshot: &Snapshot) -> Vec<String> {
+        self.args.watch.iter().map(|_| snapshot.sample.wall_ms.to_string()).collect()
+    }
+
+    fn print_json(&self, document: &serde_json::Value, out: &mut dyn Write) -> anyhow::Result<()> {
+        if self.args.watch.is_some() {
+            serde_json::to_writer(&mut *out, document)?;
+        } else {
+            serde_json::to_writer_pretty(&mut *out, document)?;
+        }
+        writeln!(out)?;
+        Ok(())
+    }
+
+    fn print_table(&self, table: &Table, snapshot: &Snapshot, is_first: bool, out: &mut dyn Write) -> io::Result<()> {
+        if self.args.watch.is_some() {
+            let gap = if is_first { "" } else { "\n" };
+            writeln!(out, "{gap}{}", crate::tui::event::time_of_day(snapshot.sample.wall_ms))?;
+        }
+        table.write(out, !self.args.no_header, terminal_width())
+    }
+
+    /// Says on stderr what the figures lack, and what would grant it.
+    fn tell_what_is_missing(&self, snapshot: &Snapshot) {
+        let is_lacking = |field: &&&'static ProcessField| field.source == Source::Rollup || field.source == Source::Fds;
+        let denied = snapshot
+            .sample
+            .processes
+            .iter()
+            .filter(|process| process.is_denied() || matches!(process.fds.reading, Reading::Denied(_)))
+            .count();
+        if denied > 0 && self.fields.iter().any(|field| is_lacking(&field)) {
+            eprintln!(
+                "memtide: {denied} processes of other users: PSS, USS and descriptors unknown (-); run it under sudo, or \
+                 once: sudo setcap cap_sys_ptrace+ep memtide"
+            );
+        }
+        if snapshot.sample.scan.is_hiding {
+            eprintln!("memtide: /proc hides other users' processes (hidepid): run it under sudo to see all");
+        }
+    }
+}
+
+fn column(field: &ProcessField) -> Column {
+    Column { title: field.title.into(), is_right: field.unit.is_number() }
+}
+
+fn list_fields(out: &mut dyn Write) -> io::Result<()> {
+    let text = |title: &str| Column { title: title.into(), is_right: false };
+    let table = Table {
+        columns: vec![text("FIELD"), text("HEAD"), text("MEANING")],
+        rows: PROCESS_FIELDS
+            .iter()
+            .filter(|field| field.unit != Unit::Series)
+            .map(|field| vec![field.key.into(), field.title.into(), field.help.into()])
+            .collect(),
+        total: None,
+    };
+    table.write(out, true, None)
+}

@@ -1,0 +1,185 @@
+//! JSON with a named, versioned schema. Sizes are bytes, rates are per second or minute as their unit says, times are
+//! milliseconds since the epoch. What is unknown is `null`, and `unknown` says why: never a zero.
+//!
+//! `memtide.ps/1`: `{schema, wall_ms, host, fields: [{key, unit}], processes: [{<key>: value, unknown?: {<key>: why}}]}`.
+//! Grouped: `groups: [{name, count, pids, <key>: value, bounds?: {<key>: "at most"|"at least"|"about"}, unknown?}]`.
+//!
+//! `memtide.free/1`: `{schema, wall_ms, host, system: {<key>: value}, unknown: {<key>: why}, ram: [{key, bytes}], overlap,
+//! swap: [{path, kind, size, used, priority}], cgroup_limit?: {path, bytes}}`.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::model::account::Account;
+use crate::model::field::{ProcessField, SYSTEM_FIELDS, Unit, Value};
+use crate::model::group::{Bound, Group};
+use crate::model::reading::Reading;
+use crate::model::snapshot::Snapshot;
+
+/// Processes, the columns chosen, in the order given.
+pub fn processes(snapshot: &Snapshot, fields: &[&'static ProcessField], order: &[usize]) -> Json {
+    let process = |index: &usize| {
+        let row = snapshot.row(*index);
+        let mut object = Map::new();
+        let mut unknown = Map::new();
+        for field in fields {
+            insert(&mut object, &mut unknown, field.key, &(field.get)(&row));
+        }
+        if !unknown.is_empty() {
+            object.insert("unknown".into(), unknown.into());
+        }
+        Json::Object(object)
+    };
+    let mut document = head("memtide.ps/1", snapshot);
+    document.insert("fields".into(), describe(fields));
+    document.insert("processes".into(), order.iter().map(process).collect());
+    document.into()
+}
+
+/// Groups, the columns chosen, in the order given.
+pub fn groups(snapshot: &Snapshot, fields: &[&'static ProcessField], groups: &[Group]) -> Json {
+    let group = |group: &Group| {
+        let mut object = Map::new();
+        let (mut unknown, mut bounds) = (Map::new(), Map::new());
+        object.insert("name".into(), group.name.clone().into());
+        object.insert("count".into(), group.members.len().into());
+        let pids = group.members.iter().map(|member| snapshot.row(*member as usize).process.key.pid);
+        object.insert("pids".into(), pids.collect());
+        for field in fields.iter().filter(|field| field.unit.is_number() && field.key != "pid") {
+            let (reading, bound) = group.total(snapshot, field);
+            insert(&mut object, &mut unknown, field.key, &reading);
+            let word = match bound {
+                Bound::Exact => continue,
+                Bound::AtMost => "at most",
+                Bound::AtLeast => "at least",
+                Bound::About => "about",
+            };
+            bounds.insert(field.key.into(), word.into());
+        }
+        for (key, map) in [("unknown", unknown), ("bounds", bounds)] {
+            if !map.is_empty() {
+                object.insert(key.into(), map.into());
+            }
+        }
+        Json::Object(object)
+    };
+    let mut document = head("memtide.ps/1", snapshot);
+    document.insert("fields".into(), describe(fields));
+    document.insert("groups".into(), groups.iter().map(group).collect());
+    document.into()
+}
+
+/// The machine.
+pub fn machine(snapshot: &Snapshot) -> Json {
+    let mut document = head("memtide.free/1", snapshot);
+    let (mut system, mut unknown) = (Map::new(), Map::new());
+    for field in SYSTEM_FIELDS {
+        insert(&mut system, &mut unknown, field.key, &(field.get)(snapshot));
+    }
+    document.insert("system".into(), system.into());
+    document.insert("unknown".into(), unknown.into());
+    if let Some(account) = Account::of(&snapshot.sample.system) {
+        let part = |part: &crate::model::account::Part| json!({"key": part.key, "bytes": part.bytes});
+        document.insert("ram".into(), account.parts.iter().map(part).collect());
+        document.insert("overlap".into(), account.overlap.into());
+    }
+    let swap = |device: &crate::model::system::SwapDevice| {
+        json!({"path": device.path.escaped(), "kind": device.kind.escaped(), "size": device.size, "used": device.used,
+               "priority": device.priority})
+    };
+    document.insert("swap".into(), snapshot.sample.system.swaps.iter().map(swap).collect());
+    if let Some(Some(limit)) = snapshot.sample.system.cgroup_limit.as_ref().value() {
+        document.insert("cgroup_limit".into(), json!({"path": limit.path.escaped(), "bytes": limit.limit}));
+    }
+    document.into()
+}
+
+fn head(schema: &str, snapshot: &Snapshot) -> Map<String, Json> {
+    let mut head = Map::new();
+    head.insert("schema".into(), schema.into());
+    head.insert("wall_ms".into(), snapshot.sample.wall_ms.into());
+    head.insert("host".into(), snapshot.sample.host.name.escaped().into());
+    head
+}
+
+fn describe(fields: &[&'static ProcessField]) -> Json {
+    fields.iter().map(|field| json!({"key": field.key, "unit": unit(field.unit)})).collect()
+}
+
+/// A unit's name for programs.
+pub(super) fn unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Bytes => "bytes",
+        Unit::BytesPerMinute | Unit::Series => "bytes/min",
+        Unit::BytesPerSecond => "bytes/s",
+        Unit::Count => "count",
+        Unit::PerSecond => "1/s",
+        Unit::Percent => "percent",
+        Unit::Milliseconds => "ms",
+        Unit::Text => "text",
+    }
+}
+
+fn insert(object: &mut Map<String, Json>, unknown: &mut Map<String, Json>, key: &str, reading: &Reading<Value<'_>>) {
+    let value = match reading {
+        Reading::Value(value) | Reading::Stale(value, _) => match value {
+            Value::Bytes(n) | Value::Count(n) | Value::Milliseconds(n) => (*n).into(),
+            Value::BytesPerMinute(n) | Value::BytesPerSecond(n) | Value::PerSecond(n) | Value::Percent(n) => {
+                (*n).into()
+            }
+            Value::Text(text) => text.as_ref().into(),
+        },
+        _ => Json::Null,
+    };
+    object.insert(key.into(), value);
+    if let Some(why) = reading.explain() {
+        unknown.insert(key.into(), why.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::field::process_field;
+    use crate::model::group::{GroupBy, group};
+    use crate::model::testing;
+
+    fn snapshot() -> Snapshot {
+        let mut known = testing::process(7, "node", "node app.js");
+        testing::set_memory(&mut known, 840, Some((812, 800)));
+        let mut unknown = testing::process(9, "x\u{1b}[2J", "");
+        testing::set_memory(&mut unknown, 22, None);
+        testing::snapshot(vec![Arc::new(known), Arc::new(unknown)])
+    }
+
+    #[test]
+    fn unknown_is_null_with_a_reason_and_never_zero() {
+        let fields = ["pid", "pss", "command"].map(|key| process_field(key).unwrap());
+        let json = processes(&snapshot(), &fields, &[1, 0]);
+        assert_eq!(json["schema"], "memtide.ps/1");
+        assert_eq!(json["processes"][0]["pss"], Json::Null);
+        assert!(json["processes"][0]["unknown"]["pss"].as_str().unwrap().contains("not read"));
+        assert_eq!(json["processes"][0]["command"], "[x\\x1b[2J]", "nothing a terminal would obey");
+        assert_eq!(json["processes"][1]["pss"], 812u64 << 20);
+        assert_eq!(json["processes"][1].get("unknown"), None);
+    }
+
+    #[test]
+    fn groups_say_how_exact_their_sums_are() {
+        let snapshot = snapshot();
+        let fields = ["pss", "rss"].map(|key| process_field(key).unwrap());
+        let json = groups(&snapshot, &fields, &group(&snapshot, GroupBy::User, 0..2));
+        assert_eq!(json["groups"][0]["name"], "app");
+        assert_eq!(json["groups"][0]["pids"], json!([7, 9]));
+        assert_eq!(json["groups"][0]["bounds"], json!({"pss": "at least", "rss": "at most"}));
+    }
+
+    #[test]
+    fn the_machine_is_whole() {
+        let json = machine(&snapshot());
+        let sum: u64 = json["ram"].as_array().unwrap().iter().map(|part| part["bytes"].as_u64().unwrap()).sum();
+        assert_eq!(sum, json["system"]["mem_total"].as_u64().unwrap());
+        assert!(json["unknown"]["psi_some"].is_string());
+    }
+}

@@ -1,0 +1,521 @@
+//! The face's state and what actions do to it. No terminal, no thread, no clock: keys and updates in, commands out.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::KeyEvent;
+use ratatui::layout::Rect;
+
+use super::action::Action;
+use super::header;
+use super::keymap::{Keymap, KeymapError};
+use super::layer::columns::Columns;
+use super::layer::confirm::Confirm;
+use super::layer::input::{Input, Purpose};
+use super::layer::menu::Menu;
+use super::layer::text_view::TextView;
+use super::layer::{Answer, Deed, Layer, palette};
+use super::menus;
+use super::screen::Screen;
+use super::screen::processes::list::Order;
+use super::screen::processes::{Direction, LineKey, Processes};
+use super::settings::{Options, Settings};
+use super::theme::{Role, Theme, ThemeError};
+use crate::act::effect::{Effect, Outcome, Plan};
+use crate::collect::demand::Demand;
+use crate::model::field::{ProcessField, process_field};
+use crate::model::query::Query;
+use crate::model::reading::BootMs;
+use crate::session::request::Request;
+use crate::session::update::Update;
+
+/// What the app wants done outside of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Changes the machine.
+    Run(Effect),
+    /// Writes the settings.
+    Save(Settings),
+    /// Draws the whole screen anew.
+    Redraw,
+    /// Gives the terminal back for a while.
+    Suspend,
+    /// Ends.
+    Quit,
+}
+
+/// Which moment is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Temporality {
+    /// The newest.
+    Live,
+    /// The one that was shown when it was asked for.
+    Paused,
+    /// One of the past.
+    Past(BootMs),
+}
+
+/// Says what an effect would do, and whether we may.
+pub type Planner = Box<dyn Fn(&Effect) -> Plan + Send>;
+
+/// The face.
+pub struct App {
+    pub(super) options: Options,
+    pub(super) theme: Theme,
+    pub(super) keymap: Keymap,
+    pub(super) planner: Planner,
+    pub(super) update: Option<Arc<Update>>,
+    pub(super) temporality: Temporality,
+    pub(super) screen: Screen,
+    pub(super) processes: Processes,
+    pub(super) log: VecDeque<Outcome>,
+    pub(super) layers: Vec<Layer>,
+    pub(super) message: Option<(String, Role)>,
+    pub(super) alert: Option<String>,
+    pub(super) clock: String,
+    pub(super) area: Rect,
+    search: String,
+    interval: Duration,
+}
+
+/// Why the face can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The theme.
+    #[error(transparent)]
+    Theme(#[from] ThemeError),
+    /// The keys.
+    #[error("keys: {0}")]
+    Keymap(#[from] KeymapError),
+    /// The filter.
+    #[error("filter: {0}")]
+    Filter(#[from] crate::model::query::QueryError),
+}
+
+/// Outcomes that are remembered.
+const LOG: usize = 200;
+
+/// How far back a process's line and the machine's graph reach.
+const SERIES_SPAN: Duration = Duration::from_mins(10);
+const MACHINE_SPAN: Duration = Duration::from_hours(1);
+
+/// Times between samples that keys step through.
+const INTERVALS: [Duration; 9] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+];
+
+impl App {
+    /// A face without anything to show yet.
+    pub fn new(options: Options, planner: Planner) -> Result<Self, StartError> {
+        let settings = &options.settings;
+        let mut processes = Processes::new(settings.columns.clone());
+        processes.set_order(Order { by: settings.sort, is_descending: settings.is_descending });
+        if !settings.filter.is_empty() {
+            processes.set_filter(Some(Query::parse(&settings.filter)?));
+        }
+        if settings.is_tree {
+            processes.toggle_tree();
+        }
+        if settings.group.is_some() {
+            processes.set_group(settings.group);
+        }
+        if settings.shows_kernel_threads {
+            processes.toggle_kernel_threads();
+        }
+        Ok(Self {
+            theme: Theme::load(&settings.theme, options.depth, options.is_ascii)?,
+            keymap: Keymap::new(&options.keys)?,
+            interval: settings.interval,
+            planner,
+            update: None,
+            temporality: Temporality::Live,
+            screen: Screen::Processes,
+            processes,
+            log: VecDeque::new(),
+            layers: Vec::new(),
+            message: None,
+            alert: None,
+            clock: String::new(),
+            area: Rect::new(0, 0, 80, 24),
+            search: String::new(),
+            options,
+        })
+    }
+
+    /// What is to be read and sent for what is on the screen.
+    pub fn request(&self) -> Request {
+        let visible = self.update.as_ref().map_or_else(Vec::new, |update| self.processes.visible(&update.snapshot));
+        let is_by_pss = matches!(self.processes.order().by.key, "pss" | "footprint" | "uss");
+        Request {
+            demand: Demand {
+                sources: self.processes.sources(),
+                top_by_pss: if is_by_pss && self.processes.order().is_descending { self.processes.page() } else { 0 },
+                visible: visible.clone(),
+                budget: self.options.budget,
+            },
+            series: visible,
+            series_points: self.processes.history_points().max(1),
+            series_span: SERIES_SPAN,
+            machine_points: header::points(self.area).max(1),
+            machine_span: MACHINE_SPAN,
+            at: match self.temporality {
+                Temporality::Past(at) => Some(at),
+                _ => None,
+            },
+            interval: self.interval,
+        }
+    }
+
+    /// Takes an update. A paused face keeps the one it has.
+    pub fn take(&mut self, update: Arc<Update>) {
+        if self.temporality == Temporality::Paused && self.update.is_some() {
+            return;
+        }
+        self.update = Some(update);
+        self.settle();
+    }
+
+    /// Takes what came of an effect.
+    pub fn outcome(&mut self, outcome: Outcome) {
+        let failed = outcome.results.iter().filter(|result| result.is_err()).count();
+        let first = outcome.results.first().map_or("", |result| match result {
+            Ok(text) | Err(text) => text.as_str(),
+        });
+        let more = outcome.results.len().saturating_sub(1);
+        let text = if more > 0 { format!("{first}, and {more} more (L shows all)") } else { first.to_owned() };
+        self.message = Some((text, if failed > 0 { Role::Danger } else { Role::Good }));
+        self.log.push_front(outcome);
+        self.log.truncate(LOG);
+    }
+
+    /// There will be no further update.
+    pub fn fail(&mut self, why: &str) {
+        self.alert = Some(why.to_owned());
+    }
+
+    /// Takes the time of day.
+    pub fn set_clock(&mut self, clock: String) {
+        self.clock = clock;
+    }
+
+    /// Takes a new size of the terminal.
+    pub fn resize(&mut self, area: Rect) {
+        self.area = area;
+        self.settle();
+    }
+
+    pub(super) fn settle(&mut self) {
+        if let Some(update) = self.update.clone() {
+            let body = super::view::body(self.area);
+            self.processes.settle(&update, body);
+        }
+    }
+
+    /// Takes a key.
+    pub fn press(&mut self, key: KeyEvent) -> Vec<Command> {
+        self.message = None;
+        let commands = match self.layers.last_mut() {
+            Some(layer) => {
+                let answer = layer.press(key);
+                self.answer(answer)
+            }
+            None => match self.keymap.action(key) {
+                Some(action) => self.act(action),
+                None => Vec::new(),
+            },
+        };
+        self.settle();
+        commands
+    }
+
+    /// Takes what was pasted.
+    pub fn paste(&mut self, text: &str) -> Vec<Command> {
+        let commands = match self.layers.last_mut() {
+            Some(layer) => {
+                let answer = layer.paste(text);
+                self.answer(answer)
+            }
+            None => Vec::new(),
+        };
+        self.settle();
+        commands
+    }
+
+    fn answer(&mut self, answer: Answer) -> Vec<Command> {
+        match answer {
+            Answer::Stay => Vec::new(),
+            Answer::StayAnd(deed) => self.perform(deed),
+            Answer::Close => {
+                self.layers.pop();
+                Vec::new()
+            }
+            Answer::CloseAnd(deed) => {
+                self.layers.pop();
+                self.perform(deed)
+            }
+        }
+    }
+
+    fn perform(&mut self, deed: Deed) -> Vec<Command> {
+        match deed {
+            Deed::Act(action) => return self.act(action),
+            Deed::SortBy(field) => self.processes.sort_by(field),
+            Deed::GroupBy(group) => self.processes.set_group(group),
+            Deed::Columns(columns) => self.processes.set_columns(columns),
+            Deed::Interval(interval) => self.set_interval(interval),
+            Deed::Theme(name) => match Theme::load(&name, self.options.depth, self.options.is_ascii) {
+                Ok(theme) => self.theme = theme,
+                Err(error) => self.say(error.to_string(), Role::Danger),
+            },
+            Deed::Filter(text) => match Query::parse(&text) {
+                Ok(query) => self.processes.set_filter((!text.trim().is_empty()).then_some(query)),
+                Err(error) => self.say(error.to_string(), Role::Danger),
+            },
+            Deed::Search(word, direction) => {
+                self.search = word;
+                self.find(direction);
+            }
+            Deed::Ask(effect) => self.ask(effect),
+            Deed::Run(effect) => return vec![Command::Run(effect)],
+        }
+        Vec::new()
+    }
+
+    pub(super) fn say(&mut self, text: impl Into<String>, role: Role) {
+        self.message = Some((text.into(), role));
+    }
+
+    fn set_interval(&mut self, interval: Duration) {
+        self.interval = interval.clamp(INTERVALS[0], Duration::from_hours(1));
+        self.say(format!("a sample every {}", show_interval(self.interval)), Role::Text);
+    }
+
+    pub(super) fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    fn find(&mut self, direction: Direction) {
+        let Some(update) = self.update.clone() else { return };
+        if !self.search.is_empty() && !self.processes.search(&update.snapshot, &self.search, direction) {
+            self.say(format!("no line holds `{}`", self.search), Role::Warn);
+        }
+    }
+
+    fn ask(&mut self, effect: Effect) {
+        let plan = (self.planner)(&effect);
+        self.layers.push(Layer::Confirm(Confirm::new(effect, plan)));
+    }
+
+    /// Does what a key means.
+    pub fn act(&mut self, action: Action) -> Vec<Command> {
+        if action.spec().is_dangerous {
+            if self.options.is_read_only {
+                self.say(format!("{}: refused, memtide was started with --read-only", action.spec().title), Role::Warn);
+                return Vec::new();
+            }
+            if let Temporality::Past(_) = self.temporality {
+                self.say("this is the past: press l to return to the present first", Role::Warn);
+                return Vec::new();
+            }
+        }
+        match action {
+            Action::Quit => return vec![Command::Quit],
+            Action::Suspend => return vec![Command::Suspend],
+            Action::Redraw => return vec![Command::Redraw],
+            Action::SaveSettings => return vec![Command::Save(self.settings())],
+            Action::Help => self.layers.push(Layer::Text(TextView::help(&self.keymap))),
+            Action::Palette => self.layers.push(Layer::Menu(Menu::palette(palette::items(&self.keymap)))),
+            Action::Back => self.back(),
+            Action::Filter => {
+                let text = self.processes.filter().map(ToString::to_string).unwrap_or_default();
+                self.layers.push(Layer::Input(Input::new(Purpose::Filter, &text)));
+            }
+            Action::Search => self.layers.push(Layer::Input(Input::new(Purpose::Search, ""))),
+            Action::SearchNext => self.find(Direction::Next),
+            Action::SearchPrevious => self.find(Direction::Previous),
+            Action::OpenSortMenu => self.layers.push(Layer::Menu(menus::sort(self.processes.order().by))),
+            Action::OpenGroupMenu => self.layers.push(Layer::Menu(menus::group())),
+            Action::OpenThemeMenu => self.layers.push(Layer::Menu(menus::theme(&self.theme.name))),
+            Action::OpenColumns => self.layers.push(Layer::Columns(Columns::new(self.processes.columns()))),
+            Action::Signal => self.open_signal_menu(),
+            Action::DropCaches => self.layers.push(Layer::Menu(menus::drop_caches())),
+            Action::OpenDetails => self.open_details(),
+            Action::ShowLog => self.show(Screen::LOG),
+            Action::ShowEnded => self.show(Screen::ENDED),
+            Action::Earlier | Action::Later | Action::MuchEarlier | Action::MuchLater => self.travel(action),
+            Action::GoLive => self.temporality = Temporality::Live,
+            Action::Pause => {
+                self.temporality = match self.temporality {
+                    Temporality::Paused => Temporality::Live,
+                    _ => Temporality::Paused,
+                };
+            }
+            Action::Faster | Action::Slower => self.step_interval(action == Action::Slower),
+            _ => self.arrange(action),
+        }
+        Vec::new()
+    }
+
+    /// What moves and orders the list.
+    fn arrange(&mut self, action: Action) {
+        let Some(update) = self.update.clone() else { return };
+        let snapshot = &*update.snapshot;
+        let list = &mut self.processes;
+        if self.screen != Screen::Processes {
+            self.screen.scroll(action);
+            return;
+        }
+        match action {
+            Action::MoveDown => list.move_by(snapshot, 1),
+            Action::MoveUp => list.move_by(snapshot, -1),
+            Action::PageDown => list.move_by_page(snapshot, 1),
+            Action::PageUp => list.move_by_page(snapshot, -1),
+            Action::MoveToStart => list.move_to_start(snapshot),
+            Action::MoveToEnd => list.move_to_end(snapshot),
+            Action::ScrollRight => list.scroll_sideways(8),
+            Action::ScrollLeft => list.scroll_sideways(-8),
+            Action::Follow => list.toggle_follow(),
+            Action::ReverseSort => list.reverse_sort(),
+            Action::SortByNext => list.sort_by_neighbour(1),
+            Action::SortByPrevious => list.sort_by_neighbour(-1),
+            Action::ToggleTree => list.toggle_tree(),
+            Action::ToggleFold => list.toggle_fold(),
+            Action::ToggleKernelThreads => list.toggle_kernel_threads(),
+            Action::ToggleTag => list.toggle_tag(snapshot),
+            Action::TagAll => list.tag_all(snapshot),
+            Action::ClearTags => list.clear_tags(),
+            other => {
+                let key = match other {
+                    Action::SortByPss => "pss",
+                    Action::SortByRss => "rss",
+                    Action::SortBySwap => "swap",
+                    Action::SortByFds => "fds",
+                    Action::SortByGrowth => "growth",
+                    Action::SortByAge => "age",
+                    Action::SortByPid => "pid",
+                    _ => return,
+                };
+                if let Some(field) = process_field(key) {
+                    list.sort_by(field);
+                }
+            }
+        }
+    }
+
+    fn show(&mut self, screen: Screen) {
+        self.screen = if self.screen.is_same_kind(screen) { Screen::Processes } else { screen };
+    }
+
+    fn back(&mut self) {
+        if self.screen != Screen::Processes {
+            self.screen = Screen::Processes;
+        } else if self.temporality != Temporality::Live {
+            self.temporality = Temporality::Live;
+        } else if self.processes.tagged() > 0 {
+            self.processes.clear_tags();
+        } else {
+            self.processes.set_filter(None);
+        }
+    }
+
+    fn open_details(&mut self) {
+        let Some(update) = self.update.clone() else { return };
+        match self.processes.selected().and_then(|key| update.snapshot.row_of(key)) {
+            Some(row) => self.layers.push(Layer::Text(TextView::details(&row))),
+            None => self.processes.toggle_fold(),
+        }
+    }
+
+    fn open_signal_menu(&mut self) {
+        let Some(update) = self.update.clone() else { return };
+        let targets = self.processes.targets(&update.snapshot);
+        if targets.is_empty() {
+            self.say("select or tag a process first", Role::Warn);
+            return;
+        }
+        self.layers.push(Layer::Menu(menus::signal(&targets)));
+    }
+
+    fn travel(&mut self, action: Action) {
+        const MINUTE: u64 = 60_000;
+        let Some(update) = &self.update else { return };
+        let (timeline, shown) = (update.timeline, update.snapshot.sample.at);
+        let at = match action {
+            Action::Earlier => timeline.earlier.unwrap_or(shown),
+            Action::MuchEarlier => BootMs(shown.0.saturating_sub(MINUTE)).max(timeline.oldest),
+            Action::MuchLater => BootMs(shown.0 + MINUTE),
+            _ => timeline.later.unwrap_or(timeline.newest),
+        };
+        self.temporality = if at >= timeline.newest { Temporality::Live } else { Temporality::Past(at) };
+        if at == shown && action == Action::Earlier {
+            self.say("there is nothing before this", Role::Warn);
+        }
+    }
+
+    fn step_interval(&mut self, is_longer: bool) {
+        let next = if is_longer {
+            INTERVALS.iter().find(|interval| **interval > self.interval)
+        } else {
+            INTERVALS.iter().rev().find(|interval| **interval < self.interval)
+        };
+        if let Some(interval) = next {
+            self.set_interval(*interval);
+        }
+    }
+
+    /// What a person would have kept.
+    pub fn settings(&self) -> Settings {
+        let order = self.processes.order();
+        Settings {
+            columns: self.processes.columns().to_vec(),
+            sort: order.by,
+            is_descending: order.is_descending,
+            filter: self.processes.filter().map(ToString::to_string).unwrap_or_default(),
+            group: self.processes.group(),
+            is_tree: self.processes.is_tree(),
+            shows_kernel_threads: self.processes.shows_kernel_threads(),
+            interval: self.interval,
+            theme: self.theme.name.clone(),
+        }
+    }
+
+    /// Selects what was clicked.
+    pub fn select_line(&mut self, key: LineKey) {
+        self.processes.select(key);
+        self.settle();
+    }
+
+    /// Sorts by the column whose head was clicked.
+    pub fn sort_by(&mut self, field: &'static ProcessField) {
+        self.processes.sort_by(field);
+        self.settle();
+    }
+
+    /// Turns the wheel.
+    pub fn scroll(&mut self, lines: isize) {
+        if self.screen == Screen::Processes {
+            self.processes.scroll_lines(lines);
+        } else {
+            self.screen.scroll(if lines > 0 { Action::MoveDown } else { Action::MoveUp });
+        }
+        self.settle();
+    }
+}
+
+/// `1s`, `500ms`, `5m`.
+pub(super) fn show_interval(interval: Duration) -> String {
+    match interval.as_millis() {
+        ms if ms % 60_000 == 0 => format!("{}m", ms / 60_000),
+        ms if ms % 1000 == 0 => format!("{}s", ms / 1000),
+        ms => format!("{ms}ms"),
+    }
+}

@@ -1,0 +1,214 @@
+//! The top of the screen: the machine, its memory and swap, pressure, the limit that binds us, and its history.
+
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::theme::{Role, Theme};
+use super::widget::graph::{self, Scale};
+use super::widget::line::{Piece, columns, put, put_pieces};
+use super::widget::meter::{self, Part};
+use crate::model::reading::Reading;
+use crate::model::snapshot::Snapshot;
+use crate::model::system::Meminfo;
+use crate::session::update::Update;
+use crate::units::{Bytes, BytesPerSecond, Percent, Span};
+
+/// What the header says that no update holds.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// `live 1s`, `paused`, `PAST 13:58:02`.
+    pub mode: String,
+    /// Whether that is unusual and should be seen.
+    pub is_unusual: bool,
+    /// The time of day.
+    pub clock: String,
+    /// Something to be seen at once: a failure, a hint.
+    pub alert: Option<String>,
+}
+
+/// Lines that the header takes of a screen.
+pub fn height(screen: Rect) -> u16 {
+    match screen.height {
+        0..12 => 2,
+        12..18 => 3,
+        18..36 => 4,
+        36..50 => 6,
+        _ => 8,
+    }
+}
+
+/// How many points of the machine's history fit.
+pub fn points(screen: Rect) -> usize {
+    usize::from(screen.width.saturating_sub(GRAPH_LABEL))
+}
+
+/// Columns right of the graph.
+const GRAPH_LABEL: u16 = 20;
+
+/// Draws the header.
+pub fn draw(buf: &mut Buffer, area: Rect, update: &Update, status: &Status, theme: &Theme) {
+    let line = |nth: u16| Rect::new(area.x, area.y + nth, area.width, u16::from(nth < area.height));
+    draw_status(buf, line(0), &update.snapshot, status, theme);
+    draw_memory(buf, line(1), &update.snapshot, theme);
+    if area.height > 2 {
+        draw_swap(buf, line(2), &update.snapshot, theme);
+    }
+    if area.height > 3 {
+        let rest = Rect::new(area.x, area.y + 3, area.width, area.height - 3);
+        draw_history(buf, rest, update, theme);
+    }
+}
+
+fn draw_status(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, status: &Status, theme: &Theme) {
+    let sample = &*snapshot.sample;
+    let muted = theme.style(Role::Muted);
+    let total = sample.system.meminfo.mem_total.value().map_or_else(|| "-".into(), |total| Bytes(total).to_string());
+    let mut left = vec![
+        Piece::new(format!(" {}", sample.host.name.escaped()), theme.style(Role::Title), 3),
+        Piece::new(format!("  {total}"), theme.style(Role::Text), 4),
+        Piece::new(format!("  up {}", Span(Duration::from_secs(sample.system.uptime_s))), muted, 6),
+        Piece::new("  ", muted, 0),
+        Piece::new(status.mode.clone(), theme.style(if status.is_unusual { Role::Past } else { Role::Good }), 0),
+        Piece::new(format!("  {} processes", sample.processes.len()), muted, 5),
+    ];
+    if sample.scan.denied > 0 {
+        left.push(Piece::new(format!("  {} not readable", sample.scan.denied), theme.style(Role::Warn), 7));
+    }
+    if let Some(alert) = &status.alert {
+        left.push(Piece::new(format!("  {alert}"), theme.style(Role::Warn), 1));
+    }
+    let right = vec![Piece::new(format!("  {} ", status.clock), muted, 2)];
+    put_pieces(buf, area, left, right);
+}
+
+/// What the meter's parts say: pages of programs, shared memory, the kernel, and cache that could go.
+fn parts_of(meminfo: &Meminfo) -> [(Role, &'static str, u64); 4] {
+    let known = |reading: Reading<u64>| reading.value().unwrap_or(0);
+    let cache = known(meminfo.cached) + known(meminfo.buffers);
+    let kernel =
+        [meminfo.s_unreclaim, meminfo.page_tables, meminfo.sec_page_tables, meminfo.kernel_stack, meminfo.percpu];
+    [
+        (Role::Anon, "anon", known(meminfo.anon_pages)),
+        (Role::Shmem, "shmem", known(meminfo.shmem)),
+        (Role::Kernel, "kernel", kernel.into_iter().map(known).sum()),
+        (Role::File, "cache", cache.saturating_sub(known(meminfo.shmem)) + known(meminfo.s_reclaimable)),
+    ]
+}
+
+fn meter_width(area: Rect) -> u16 {
+    (area.width / 3).clamp(10, 60)
+}
+
+fn draw_memory(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: &Theme) {
+    let system = &snapshot.sample.system;
+    let meminfo = &system.meminfo;
+    let Some(total) = meminfo.mem_total.value() else { return };
+    let parts = parts_of(meminfo);
+    put(buf, area.x, area.y, 5, " Mem ", theme.style(Role::Title));
+    let bar = Rect::new(area.x + 5, area.y, meter_width(area), 1);
+    let drawn: Vec<Part> = parts.iter().map(|(role, _, amount)| Part { amount: *amount, role: *role }).collect();
+    meter::draw(buf, bar, &drawn, total, theme);
+    let text = theme.style(Role::Text);
+    let mut pieces = Vec::new();
+    let used = meminfo.used().value();
+    if let Some(used) = used {
+        let percent = used as f64 * 100.0 / total.max(1) as f64;
+        let role = match percent {
+            p if p >= 90.0 => Role::Danger,
+            p if p >= 75.0 => Role::Warn,
+            _ => Role::Text,
+        };
+        pieces.push(Piece::new(format!(" {:>4}", Percent(percent).to_string()), theme.style(role), 0));
+    }
+    match meminfo.mem_available {
+        Reading::Value(available) => pieces.push(Piece::new(format!("  avail {}", Bytes(available)), text, 1)),
+        other => pieces.push(Piece::new(format!("  avail - ({})", other.explain().unwrap_or_default()), text, 1)),
+    }
+    if let Reading::Value(Some(limit)) = &system.cgroup_limit {
+        let share = limit.usage.saturating_sub(limit.inactive_file) as f64 * 100.0 / limit.limit.max(1) as f64;
+        let role = if share >= 90.0 { Role::Danger } else { Role::Warn };
+        let shown = format!("  limit {}/{} {}", Bytes(limit.usage), Bytes(limit.limit), Percent(share));
+        pieces.push(Piece::new(shown, theme.style(role), 2));
+    }
+    for ((role, name, amount), dispensable) in parts.iter().zip([3, 6, 5, 4]) {
+        pieces.push(Piece::new(format!("  {name} "), theme.style(Role::Muted), dispensable));
+        pieces.push(Piece::new(Bytes(*amount).to_string(), theme.style(*role), dispensable));
+    }
+    put_pieces(buf, right_of(area, bar), together(pieces), Vec::new());
+}
+
+/// A label and its number go together or not at all.
+fn together(mut pieces: Vec<Piece>) -> Vec<Piece> {
+    let labels: Vec<usize> = (0..pieces.len().saturating_sub(1)).filter(|at| pieces[*at].text.ends_with(' ')).collect();
+    for label in labels {
+        pieces[label].dispensable = pieces[label + 1].dispensable;
+    }
+    pieces
+}
+
+fn right_of(area: Rect, bar: Rect) -> Rect {
+    Rect::new(bar.right(), area.y, area.right().saturating_sub(bar.right()), 1)
+}
+
+fn draw_swap(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: &Theme) {
+    let system = &snapshot.sample.system;
+    let total = system.meminfo.swap_total.value().unwrap_or(0);
+    let used = system.meminfo.swap_used().value().unwrap_or(0);
+    put(buf, area.x, area.y, 5, " Swp ", theme.style(Role::Title));
+    let bar = Rect::new(area.x + 5, area.y, meter_width(area), 1);
+    let (text, muted) = (theme.style(Role::Text), theme.style(Role::Muted));
+    let mut pieces = Vec::new();
+    if total == 0 {
+        put(buf, bar.x, bar.y, bar.width, "no swap", muted);
+        pieces.push(Piece::new("     ", text, 9));
+    } else {
+        meter::draw(buf, bar, &[Part { amount: used, role: Role::Swap }], total, theme);
+        let percent = Percent(used as f64 * 100.0 / total as f64);
+        pieces.push(Piece::new(format!(" {:>4}", percent.to_string()), text, 0));
+        pieces.push(Piece::new(format!("  {}/{}", Bytes(used), Bytes(total)), text, 1));
+        if let Reading::Value(rates) = snapshot.rates {
+            let role = if rates.swap_in + rates.swap_out > 0.0 { Role::Warn } else { Role::Muted };
+            let shown = format!("  in {} out {}", BytesPerSecond(rates.swap_in), BytesPerSecond(rates.swap_out));
+            pieces.push(Piece::new(shown, theme.style(role), 4));
+        }
+    }
+    match &system.pressure {
+        Reading::Value(psi) => {
+            let role = if psi.full.avg10 >= 1.0 {
+                Role::Danger
+            } else if psi.some.avg10 >= 1.0 {
+                Role::Warn
+            } else {
+                Role::Muted
+            };
+            let shown = format!("  PSI some {:.1} full {:.1}", psi.some.avg10, psi.full.avg10);
+            pieces.push(Piece::new(shown, theme.style(role), 2));
+        }
+        other => {
+            pieces.push(Piece::new("  PSI -", muted, 3));
+            pieces.push(Piece::new(format!(" ({})", other.explain().unwrap_or_default()), muted, 8));
+        }
+    }
+    if let Reading::Value(kills) = system.vmstat.oom_kills
+        && kills > 0
+    {
+        pieces.push(Piece::new(format!("  OOM kills {kills}"), theme.style(Role::Danger), 5));
+    }
+    for zram in &system.zram {
+        let shown = format!("  {} {} in {}", zram.name.escaped(), Bytes(zram.original), Bytes(zram.used));
+        pieces.push(Piece::new(shown, muted, 7));
+    }
+    put_pieces(buf, right_of(area, bar), pieces, Vec::new());
+}
+
+fn draw_history(buf: &mut Buffer, area: Rect, update: &Update, theme: &Theme) {
+    let Some(total) = update.snapshot.sample.system.meminfo.mem_total.value() else { return };
+    let graph_area = Rect::new(area.x + 1, area.y, area.width.saturating_sub(GRAPH_LABEL), area.height);
+    let scale = Scale { low: 0.0, high: total as f32 };
+    graph::draw(buf, graph_area, &update.machine, scale, theme.is_ascii, theme.style(Role::Graph));
+    let label = "used, last 60 min";
+    let x = area.right().saturating_sub(columns(label) + 1);
+    put(buf, x, area.y, area.right() - x, label, theme.style(Role::Muted));
+}

@@ -1,0 +1,104 @@
+//! A line to type at the bottom of the screen: the filter, the search.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Answer, Deed};
+use crate::model::query::Query;
+use crate::tui::screen::processes::Direction;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widget::line::{fill, put};
+use crate::tui::widget::text_input::TextInput;
+
+/// What is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A filter expression.
+    Filter,
+    /// A word to find.
+    Search,
+}
+
+/// A line.
+#[derive(Clone, Debug)]
+pub struct Input {
+    purpose: Purpose,
+    line: TextInput,
+    /// What was there before: Esc brings it back.
+    before: String,
+    error: Option<String>,
+}
+
+impl Input {
+    /// A line with the text it had last.
+    pub fn new(purpose: Purpose, text: &str) -> Self {
+        Self { purpose, line: TextInput::new(text), before: text.to_owned(), error: None }
+    }
+
+    pub(super) fn press(&mut self, key: KeyEvent) -> Answer {
+        let is_ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+        match (key.code, is_ctrl) {
+            (KeyCode::Esc, _) | (KeyCode::Char('c' | 'g'), true) => match self.purpose {
+                Purpose::Filter => Answer::CloseAnd(Deed::Filter(self.before.clone())),
+                Purpose::Search => Answer::Close,
+            },
+            (KeyCode::Enter, _) if self.error.is_none() => Answer::CloseAnd(self.deed(Direction::Here)),
+            (KeyCode::Down, _) if self.purpose == Purpose::Search => Answer::StayAnd(self.deed(Direction::Next)),
+            (KeyCode::Up, _) if self.purpose == Purpose::Search => Answer::StayAnd(self.deed(Direction::Previous)),
+            _ => {
+                self.line.press(key);
+                self.changed()
+            }
+        }
+    }
+
+    pub(super) fn paste(&mut self, text: &str) -> Answer {
+        self.line.insert(text);
+        self.changed()
+    }
+
+    fn deed(&self, direction: Direction) -> Deed {
+        let text = self.line.text().to_owned();
+        match self.purpose {
+            Purpose::Filter => Deed::Filter(text),
+            Purpose::Search => Deed::Search(text, direction),
+        }
+    }
+
+    fn changed(&mut self) -> Answer {
+        if self.purpose == Purpose::Filter {
+            self.error = Query::parse(self.line.text()).err().map(|error| error.to_string());
+            if self.error.is_some() {
+                return Answer::Stay;
+            }
+        }
+        Answer::StayAnd(self.deed(Direction::Here))
+    }
+
+    pub(super) fn draw(&self, buf: &mut Buffer, screen: Rect, theme: &Theme) {
+        let y = screen.bottom().saturating_sub(1);
+        let line = Rect::new(screen.x, y, screen.width, 1);
+        fill(buf, line, theme.style(Role::Text));
+        let prompt = match self.purpose {
+            Purpose::Filter => " filter: ",
+            Purpose::Search => " search: ",
+        };
+        let used = put(buf, line.x, y, line.width, prompt, theme.style(Role::Match));
+        self.line.draw(buf, Rect { x: line.x + used, width: line.width.saturating_sub(used), ..line }, theme);
+        let above = Rect { y: y.saturating_sub(1), ..line };
+        let (hint, role) = match (&self.error, self.purpose) {
+            (Some(error), _) => (format!(" {error}"), Role::Danger),
+            (None, Purpose::Filter) => (
+                " rss>100M  user=app  node  fds>900 or growth>1M  not root  command~^php   enter keep  esc undo"
+                    .to_owned(),
+                Role::Muted,
+            ),
+            (None, Purpose::Search) => {
+                (" down/up next and previous match  enter keep  esc close".to_owned(), Role::Muted)
+            }
+        };
+        fill(buf, above, theme.style(Role::Text));
+        put(buf, above.x, above.y, above.width, &hint, theme.style(role));
+    }
+}

@@ -1,0 +1,17 @@
+//! The interactive face. It draws updates and turns keys into actions; it reads no kernel file and changes nothing
+//! itself.
+
+pub mod action;
+pub mod app;
+pub mod event;
+pub mod header;
+pub mod keymap;
+pub mod layer;
+mod menus;
+pub mod run;
+pub mod screen;
+pub mod settings;
+pub mod terminal;
+pub mod theme;
+pub mod view;
+pub mod widget;

@@ -1,0 +1,216 @@
+//! The loop: what happens, what it means, one frame.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{Event, EventStream, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use futures_util::StreamExt as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, sleep_until};
+
+use super::action::Action;
+use super::app::{App, Command};
+use super::event::{clock, until_next_second};
+use super::screen::Screen;
+use super::screen::processes::{Hit, LineKey};
+use super::settings::Settings;
+use super::terminal::Terminal;
+use super::theme::Role;
+use super::view;
+use crate::act::effect::{Effect, Outcome};
+use crate::session::request::Request;
+use crate::session::thread::Published;
+
+/// Writes settings and says where, or why not.
+pub type Save = Box<dyn Fn(&Settings) -> Result<String, String>>;
+
+/// What the face needs from outside.
+pub struct Ports {
+    /// Takes the face's wishes; never blocks.
+    pub request: Box<dyn Fn(Request)>,
+    /// Carries effects out; never blocks.
+    pub run: Box<dyn Fn(Effect)>,
+    /// Writes settings.
+    pub save: Save,
+    /// What the session publishes.
+    pub published: UnboundedReceiver<Published>,
+    /// What came of effects.
+    pub outcomes: UnboundedReceiver<Outcome>,
+}
+
+/// Why the face ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The person wanted it.
+    Quit,
+    /// A signal asked for it, by its number.
+    Signal(i32),
+    /// The terminal is gone.
+    Hangup,
+}
+
+/// Frames follow each other no faster than this; the first after a pause is drawn at once.
+const FRAME: Duration = Duration::from_millis(33);
+
+/// Two clicks within this are a double click.
+const DOUBLE_CLICK: Duration = Duration::from_millis(400);
+
+struct Signals {
+    terminate: Signal,
+    hangup: Signal,
+    interrupt: Signal,
+    resumed: Signal,
+}
+
+/// Runs the face until it is left.
+pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<End> {
+    let mut signals = Signals {
+        terminate: signal(SignalKind::terminate())?,
+        hangup: signal(SignalKind::hangup())?,
+        interrupt: signal(SignalKind::interrupt())?,
+        resumed: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+    };
+    let mut terminal = Terminal::take(has_mouse)?;
+    let mut events = EventStream::new();
+    app.set_clock(clock());
+    app.resize(Terminal::size()?);
+    let mut asked = None;
+    let mut is_dirty = true;
+    let mut last_frame = Instant::now() - FRAME;
+    let mut tick = Instant::now() + until_next_second();
+    let mut last_click: Option<(Instant, LineKey)> = None;
+    loop {
+        let request = app.request();
+        if asked.as_ref() != Some(&request) {
+            (ports.request)(request.clone());
+            asked = Some(request);
+        }
+        let next_frame = last_frame + FRAME;
+        if is_dirty && Instant::now() >= next_frame {
+            let area = app.area;
+            match terminal.draw(area, |buf| view::draw(&app, buf)) {
+                Err(error) if is_gone(&error) => return Ok(End::Hangup),
+                drawn => drawn?,
+            }
+            last_frame = Instant::now();
+            is_dirty = false;
+        }
+        let mut commands = Vec::new();
+        tokio::select! {
+            biased;
+            _ = signals.terminate.recv() => return Ok(End::Signal(SignalKind::terminate().as_raw_value())),
+            _ = signals.hangup.recv() => return Ok(End::Hangup),
+            _ = signals.interrupt.recv() => return Ok(End::Signal(SignalKind::interrupt().as_raw_value())),
+            _ = signals.resumed.recv() => {
+                // Stopped by somebody else and continued: the shell has had the terminal meanwhile.
+                terminal.enter()?;
+                app.resize(Terminal::size()?);
+                is_dirty = true;
+            }
+            event = events.next() => match event {
+                None => return Ok(End::Hangup),
+                Some(Err(error)) if is_gone(&error) => return Ok(End::Hangup),
+                Some(Err(error)) => return Err(error),
+                Some(Ok(event)) => {
+                    commands = handle(&mut app, event, &mut last_click);
+                    is_dirty = true;
+                }
+            },
+            Some(published) = ports.published.recv() => {
+                // Only the newest of those that wait is worth a look.
+                let mut newest = published;
+                while let Ok(newer) = ports.published.try_recv() {
+                    newest = newer;
+                }
+                match newest {
+                    Published::Update(update) => app.take(Arc::clone(&update)),
+                    Published::Failed(why) => app.fail(&why),
+                }
+                is_dirty = true;
+            }
+            Some(outcome) = ports.outcomes.recv() => {
+                app.outcome(outcome);
+                is_dirty = true;
+            }
+            () = sleep_until(tick) => {
+                tick = Instant::now() + until_next_second();
+                app.set_clock(clock());
+                is_dirty = true;
+            }
+            () = sleep_until(next_frame), if is_dirty => {}
+        }
+        for command in commands {
+            match command {
+                Command::Quit => return Ok(End::Quit),
+                Command::Redraw => terminal.redraw(),
+                Command::Run(effect) => (ports.run)(effect),
+                Command::Save(settings) => match (ports.save)(&settings) {
+                    Ok(place) => app.say(format!("saved to {place}"), Role::Good),
+                    Err(why) => app.say(why, Role::Danger),
+                },
+                Command::Suspend => {
+                    terminal.leave()?;
+                    // SIGSTOP, not SIGTSTP: nothing may catch it between here and the shell. It returns with fg.
+                    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+                    terminal.enter()?;
+                    app.resize(Terminal::size()?);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a write or a read failed because nobody is at the other end.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof)
+        || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+}
+
+fn handle(app: &mut App, event: Event, last_click: &mut Option<(Instant, LineKey)>) -> Vec<Command> {
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => app.press(key),
+        Event::Mouse(mouse) => click(app, mouse, last_click),
+        Event::Resize(width, height) => {
+            app.resize(ratatui::layout::Rect::new(0, 0, width, height));
+            Vec::new()
+        }
+        Event::Paste(text) => app.paste(&text),
+        _ => Vec::new(),
+    }
+}
+
+fn click(app: &mut App, mouse: MouseEvent, last_click: &mut Option<(Instant, LineKey)>) -> Vec<Command> {
+    if !app.layers.is_empty() {
+        return Vec::new();
+    }
+    let Some(update) = app.update.clone() else { return Vec::new() };
+    match mouse.kind {
+        MouseEventKind::ScrollDown => app.scroll(3),
+        MouseEventKind::ScrollUp => app.scroll(-3),
+        MouseEventKind::Down(MouseButton::Left) => {
+            if mouse.row + 1 == app.area.bottom() {
+                return view::bar_action(app, mouse.column).map_or_else(Vec::new, |action| app.act(action));
+            }
+            if app.screen != Screen::Processes {
+                return Vec::new();
+            }
+            match app.processes.hit(&update.snapshot, mouse.column, mouse.row) {
+                Some(Hit::Head(field)) => app.sort_by(field),
+                Some(Hit::Line(key)) => {
+                    let is_double =
+                        last_click.take().is_some_and(|(at, last)| at.elapsed() < DOUBLE_CLICK && last == key);
+                    app.select_line(key.clone());
+                    if is_double {
+                        return app.act(Action::OpenDetails);
+                    }
+                    *last_click = Some((Instant::now(), key));
+                }
+                None => {}
+            }
+        }
+        _ => {}
+    }
+    Vec::new()
+}

@@ -1,0 +1,290 @@
+//! The list drawn: only what is in the window is formatted.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::list::Line;
+use super::{LineKey, Processes};
+use crate::model::field::{ProcessField, Unit, Value};
+use crate::model::group::Bound;
+use crate::model::reading::Reading;
+use crate::model::snapshot::{Row, Snapshot};
+use crate::session::update::Update;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widget::graph::{self, Scale};
+use crate::tui::widget::line::{fill, put, put_right};
+
+/// The last column never falls below this while others can go.
+const LEAST_COMMAND: u16 = 12;
+
+/// Columns in the order in which they are given up where there is no room.
+const DISPENSABLE: [&str; 8] = ["history", "uss", "swap", "user", "fds", "growth", "rss", "threads"];
+
+/// The columns that fit, with their widths.
+pub(super) fn layout(columns: &[&'static ProcessField], width: u16) -> Vec<(&'static ProcessField, u16)> {
+    let mut chosen: Vec<&'static ProcessField> = columns.to_vec();
+    let needed = |chosen: &[&'static ProcessField]| -> u16 {
+        chosen.iter().map(|field| if field.width == 0 { LEAST_COMMAND } else { field.width } + 1).sum()
+    };
+    while needed(&chosen) > width && chosen.len() > 1 {
+        let goes = DISPENSABLE.iter().find_map(|key| chosen.iter().position(|field| field.key == *key));
+        // Then from the right, but for the one that takes what is left.
+        let goes = goes.or_else(|| chosen.iter().rposition(|field| field.width > 0)).unwrap_or(chosen.len() - 1);
+        chosen.remove(goes);
+    }
+    let fixed: u16 = chosen.iter().map(|field| if field.width == 0 { 0 } else { field.width + 1 }).sum();
+    let flexible = chosen.iter().filter(|field| field.width == 0).count().max(1) as u16;
+    let rest = width.saturating_sub(fixed) / flexible;
+    // Histories gain from what a wide terminal has to spare.
+    let spare = rest.saturating_sub(60).min(48);
+    let has_history = chosen.iter().any(|field| field.unit == Unit::Series);
+    chosen
+        .into_iter()
+        .map(|field| match (field.width, field.unit) {
+            (0, _) => (field, if has_history { rest - spare } else { rest }),
+            (own, Unit::Series) => (field, own + spare),
+            (own, _) => (field, own),
+        })
+        .collect()
+}
+
+/// Width of the history column, which is how many points are asked for.
+pub(super) fn history_width(columns: &[&'static ProcessField], width: u16) -> u16 {
+    layout(columns, width).iter().find(|(field, _)| field.unit == Unit::Series).map_or(0, |(_, width)| *width)
+}
+
+pub(super) fn draw(panel: &Processes, buf: &mut Buffer, update: &Update, theme: &Theme) {
+    let area = panel.area;
+    if area.height == 0 {
+        return;
+    }
+    let columns = layout(&panel.columns, area.width);
+    draw_head(panel, buf, &columns, theme);
+    let snapshot = &*update.snapshot;
+    let window = panel.list.lines.iter().skip(panel.offset).take(panel.rows());
+    for (line, y) in window.zip(area.y + 1..area.bottom().saturating_sub(1)) {
+        let row_area = Rect::new(area.x, y, area.width, 1);
+        let key = panel.list.key(snapshot, line);
+        let is_tagged = matches!(&key, LineKey::Process(key) if panel.tagged.contains(key));
+        let style = if panel.selected.as_ref() == Some(&key) {
+            fill(buf, row_area, theme.style(Role::Selected));
+            Some(theme.style(Role::Selected))
+        } else {
+            is_tagged.then(|| theme.style(Role::Tagged))
+        };
+        let painter = Painter { buf, theme, style, scroll: panel.scroll };
+        draw_line(painter, panel, row_area, line, update, &columns, is_tagged);
+    }
+    if panel.list.lines.is_empty() {
+        let text = match &panel.filter {
+            Some(filter) => format!(" no process matches `{filter}`: press / and clear it"),
+            None => " no processes".into(),
+        };
+        put(buf, area.x, area.y + 1, area.width, &text, theme.style(Role::Muted));
+    }
+    draw_foot(panel, buf, snapshot, theme);
+}
+
+fn draw_head(panel: &Processes, buf: &mut Buffer, columns: &[(&'static ProcessField, u16)], theme: &Theme) {
+    let head = Rect::new(panel.area.x, panel.area.y, panel.area.width, 1);
+    fill(buf, head, theme.style(Role::Header));
+    let mut x = head.x;
+    for (field, width) in columns {
+        let (mut title, mut role) = (field.title.to_owned(), Role::Header);
+        if *field == panel.order.by {
+            role = Role::HeaderSorted;
+            title.push_str(if panel.order.is_descending { theme.pick("▼", "v") } else { theme.pick("▲", "^") });
+        }
+        let width = (*width).min(head.right().saturating_sub(x));
+        if is_right_aligned(field) {
+            put_right(buf, x, head.y, width, &title, theme.style(role));
+        } else {
+            put(buf, x, head.y, width, &title, theme.style(role));
+        }
+        x += width + 1;
+    }
+}
+
+fn is_right_aligned(field: &ProcessField) -> bool {
+    field.unit.is_number() && field.unit != Unit::Series
+}
+
+/// What a line is painted with.
+struct Painter<'a> {
+    buf: &'a mut Buffer,
+    theme: &'a Theme,
+    /// The style of the whole line, where it has one.
+    style: Option<Style>,
+    scroll: u16,
+}
+
+fn draw_line(
+    mut painter: Painter<'_>,
+    panel: &Processes,
+    area: Rect,
+    line: &Line,
+    update: &Update,
+    columns: &[(&'static ProcessField, u16)],
+    is_tagged: bool,
+) {
+    let snapshot = &*update.snapshot;
+    let mut x = area.x;
+    for (field, width) in columns {
+        let width = (*width).min(area.right().saturating_sub(x));
+        let cell = Rect::new(x, area.y, width, 1);
+        match line {
+            Line::Process { index, follows, fold } => {
+                let row = snapshot.row(*index as usize);
+                if field.unit == Unit::Series {
+                    painter.history(cell, update, &row);
+                } else if field.width == 0 {
+                    painter.command(cell, &row, follows, *fold, is_tagged);
+                } else {
+                    painter.value(cell, field, &(field.get)(&row), Bound::Exact);
+                }
+            }
+            Line::Group { group, is_folded } => {
+                let group = panel.list.group(*group);
+                if field.width == 0 {
+                    let mark = if *is_folded { "[+]" } else { "[-]" };
+                    let text = format!("{mark} {} ({})", group.name, group.members.len());
+                    painter.text(cell, &text, painter.theme.style(Role::Title));
+                } else if field.unit != Unit::Series {
+                    let (reading, bound) = group.total(snapshot, field);
+                    painter.value(cell, field, &reading, bound);
+                }
+            }
+        }
+        x += width + 1;
+    }
+}
+
+impl Painter<'_> {
+    fn style(&self, role: Role) -> Style {
+        self.style.unwrap_or_else(|| self.theme.style(role))
+    }
+
+    fn text(&mut self, cell: Rect, text: &str, style: Style) {
+        put(self.buf, cell.x, cell.y, cell.width, text, self.style.unwrap_or(style));
+    }
+
+    fn value(&mut self, cell: Rect, field: &ProcessField, reading: &Reading<Value<'_>>, bound: Bound) {
+        let (text, role) = match reading {
+            Reading::Value(value) => (value.to_string(), role_of(field, value)),
+            Reading::Stale(value, _) => (value.to_string(), Role::Stale),
+            Reading::Pending => (self.theme.pick("·", ".").to_owned(), Role::Muted),
+            _ => ("-".to_owned(), Role::Muted),
+        };
+        let text = if bound == Bound::Exact { text } else { format!("{}{text}", bound.mark(self.theme.is_ascii)) };
+        let style = self.style(role);
+        if is_right_aligned(field) {
+            put_right(self.buf, cell.x, cell.y, cell.width, &text, style);
+        } else {
+            put(self.buf, cell.x, cell.y, cell.width, &text, style);
+        }
+    }
+
+    fn history(&mut self, cell: Rect, update: &Update, row: &Row<'_>) {
+        let Some(points) = update.series.get(&row.process.key) else { return };
+        let is_growing = row.growth().value().is_some_and(|rate| rate > GROWING);
+        let style = self.style(if is_growing { Role::Growing } else { Role::Graph });
+        let scale = Scale::of(points, LEAST_SCALE);
+        graph::draw(self.buf, cell, points, scale, self.theme.is_ascii, style);
+    }
+
+    fn command(&mut self, cell: Rect, row: &Row<'_>, follows: &[bool], fold: Option<bool>, is_tagged: bool) {
+        let mut x = cell.x;
+        let muted = self.style(Role::Muted);
+        let guides = self.theme.pick(["│ ", "  ", "├─", "└─"], ["| ", "  ", "|-", "`-"]);
+        let own = follows.len().saturating_sub(1);
+        for (level, follows) in follows.iter().enumerate() {
+            let guide = guides[usize::from(!follows) + if level == own { 2 } else { 0 }];
+            x += put(self.buf, x, cell.y, cell.right().saturating_sub(x), guide, muted);
+        }
+        if let Some(is_folded) = fold {
+            let mark = if is_folded { "+ " } else { "- " };
+            x += put(self.buf, x, cell.y, cell.right().saturating_sub(x), mark, muted);
+        }
+        if is_tagged {
+            x += put(
+                self.buf,
+                x,
+                cell.y,
+                cell.right().saturating_sub(x),
+                self.theme.pick("● ", "* "),
+                self.style(Role::Tagged),
+            );
+        }
+        let command = row.process.identity.shown_command();
+        let shown = skip_columns(&command, self.scroll);
+        let style = self.style(if row.process.is_zombie() { Role::Warn } else { Role::Text });
+        put(self.buf, x, cell.y, cell.right().saturating_sub(x), shown, style);
+    }
+}
+
+/// More than this, in bytes per minute, is drawn as growth.
+const GROWING: f64 = 262_144.0;
+
+/// The least that a history's height stands for, in bytes.
+const LEAST_SCALE: f32 = 262_144.0;
+
+fn role_of(field: &ProcessField, value: &Value<'_>) -> Role {
+    match (field.key, value) {
+        ("growth", Value::BytesPerMinute(rate)) if *rate > GROWING => Role::Growing,
+        ("fd_percent", Value::Percent(share)) if *share >= 80.0 => Role::Danger,
+        ("swap" | "swap_pss" | "locked" | "hugetlb", Value::Bytes(0)) => Role::Muted,
+        ("pss", _) => Role::Title,
+        _ => Role::Text,
+    }
+}
+
+/// The text from a column on.
+fn skip_columns(text: &str, columns: u16) -> &str {
+    use unicode_segmentation::UnicodeSegmentation as _;
+    let mut left = usize::from(columns);
+    let mut graphemes = text.grapheme_indices(true);
+    while left > 0 {
+        let Some((_, grapheme)) = graphemes.next() else { return "" };
+        left = left.saturating_sub(unicode_width::UnicodeWidthStr::width(grapheme));
+    }
+    graphemes.as_str()
+}
+
+/// The line below the table: what the selected line's unknown cells mean, what was tagged, what could not be seen.
+fn draw_foot(panel: &Processes, buf: &mut Buffer, snapshot: &Snapshot, theme: &Theme) {
+    let y = panel.area.bottom().saturating_sub(1);
+    if y <= panel.area.y {
+        return;
+    }
+    let mut parts = Vec::new();
+    if !panel.tagged.is_empty() {
+        parts.push(format!("{} tagged", panel.tagged.len()));
+    }
+    if let Some(filter) = &panel.filter {
+        parts.push(format!(
+            "filter: {filter} ({} of {})",
+            panel.list.processes().count(),
+            snapshot.sample.processes.len()
+        ));
+    }
+    if panel.is_following {
+        parts.push("following".into());
+    }
+    if let Some(reason) =
+        panel.selected().and_then(|key| snapshot.row_of(key)).and_then(|row| first_reason(panel, &row))
+    {
+        parts.push(reason);
+    } else if snapshot.sample.scan.pending > 0 {
+        parts.push(format!("{} processes still to be read", snapshot.sample.scan.pending));
+    }
+    put(buf, panel.area.x, y, panel.area.width, &format!(" {}", parts.join("  ")), theme.style(Role::Muted));
+}
+
+fn first_reason(panel: &Processes, row: &Row<'_>) -> Option<String> {
+    panel.columns.iter().find_map(|field| {
+        let reason = (field.get)(row).explain()?;
+        (field.unit != Unit::Text && field.unit != Unit::Series)
+            .then(|| format!("{} of {}: {reason}", field.title, row.process.key.pid))
+    })
+}

@@ -1,0 +1,115 @@
+//! A frame: header, screen, function bar, layers.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::action::{ACTIONS, Action};
+use super::app::{App, Temporality, show_interval};
+use super::event::time_of_day;
+use super::header::{self, Status};
+use super::screen::{Screen, ended, log};
+use super::theme::Role;
+use super::widget::line::{columns, fill, put};
+
+/// Below this nothing useful can be drawn.
+const LEAST: (u16, u16) = (40, 8);
+
+/// The part of the screen between the header and the function bar.
+pub(super) fn body(screen: Rect) -> Rect {
+    let header = header::height(screen).min(screen.height);
+    let height = screen.height.saturating_sub(header + 1);
+    Rect::new(screen.x, screen.y + header, screen.width, height)
+}
+
+/// Draws the whole face.
+pub fn draw(app: &App, buf: &mut Buffer) {
+    let screen = buf.area;
+    let muted = app.theme.style(Role::Muted);
+    if screen.width < LEAST.0 || screen.height < LEAST.1 {
+        put(buf, 0, 0, screen.width, &format!("too small: {}x{} needed", LEAST.0, LEAST.1), muted);
+        return;
+    }
+    let Some(update) = &app.update else {
+        put(buf, 1, 0, screen.width, app.alert.as_deref().unwrap_or("reading /proc …"), muted);
+        return;
+    };
+    header::draw(buf, Rect { height: header::height(screen), ..screen }, update, &status(app), &app.theme);
+    let body = body(screen);
+    match app.screen {
+        Screen::Processes => app.processes.draw(buf, update, &app.theme),
+        Screen::Log { offset } => log::draw(buf, body, &app.log, offset, &app.theme),
+        Screen::Ended { offset } => ended::draw(buf, body, update, offset, &app.theme),
+    }
+    let bar = Rect::new(screen.x, screen.bottom() - 1, screen.width, 1);
+    draw_bar(app, buf, bar);
+    if let Some((message, role)) = &app.message {
+        let line = Rect { y: bar.y - 1, ..bar };
+        fill(buf, line, app.theme.style(Role::Text));
+        put(buf, line.x, line.y, line.width, &format!(" {message}"), app.theme.style(*role));
+    }
+    for layer in &app.layers {
+        layer.draw(buf, screen, &app.theme);
+    }
+}
+
+fn status(app: &App) -> Status {
+    let interval = show_interval(app.interval());
+    let shown = app.update.as_ref().map(|update| time_of_day(update.snapshot.sample.wall_ms)).unwrap_or_default();
+    let (mode, is_unusual) = match app.temporality {
+        Temporality::Live => (format!("live {interval}"), false),
+        Temporality::Paused => (format!(" PAUSED at {shown} "), true),
+        Temporality::Past(_) => (format!(" PAST {shown} "), true),
+    };
+    let mode = match app.processes.group() {
+        Some(group) => format!("{mode}  by {}", group.word()),
+        None => mode,
+    };
+    Status { mode, is_unusual, clock: app.clock.clone(), alert: app.alert.clone() }
+}
+
+/// The keys of this moment, from ACTIONS, as far as they fit: where each begins, its key and its word.
+fn bar(app: &App, area: Rect) -> Vec<(u16, Action, &str, &str)> {
+    let hints: Vec<(Action, &str)> = match (app.screen, app.temporality) {
+        (Screen::Processes, Temporality::Past(_)) => vec![
+            (Action::Earlier, "earlier"),
+            (Action::Later, "later"),
+            (Action::MuchEarlier, "-1 min"),
+            (Action::MuchLater, "+1 min"),
+            (Action::GoLive, "live"),
+            (Action::OpenDetails, "details"),
+            (Action::Quit, "quit"),
+        ],
+        (Screen::Processes, _) => ACTIONS.iter().filter_map(|spec| Some((spec.action, spec.bar?))).collect(),
+        _ => vec![
+            (Action::Back, "back to the list"),
+            (Action::MoveDown, "scroll"),
+            (Action::Help, "help"),
+            (Action::Quit, "quit"),
+        ],
+    };
+    let mut x = area.x;
+    let mut places = Vec::new();
+    for (action, word) in hints {
+        let Some(key) = app.keymap.keys(action).first() else { continue };
+        let needed = columns(key) + columns(word) + 3;
+        // The blank after the last word may be cut.
+        if x + needed <= area.right() + 1 {
+            places.push((x, action, key.as_str(), word));
+            x += needed;
+        }
+    }
+    places
+}
+
+fn draw_bar(app: &App, buf: &mut Buffer, area: Rect) {
+    for (x, _, key, word) in bar(app, area) {
+        let used = put(buf, x, area.y, area.right() - x, &format!(" {key}"), app.theme.style(Role::Key));
+        put(buf, x + used, area.y, area.right() - x - used, &format!(" {word} "), app.theme.style(Role::Hint));
+    }
+}
+
+/// The action of the hint at a column of the function bar.
+pub(super) fn bar_action(app: &App, column: u16) -> Option<Action> {
+    let area = Rect { y: app.area.bottom().saturating_sub(1), height: 1, ..app.area };
+    bar(app, area).into_iter().rev().find(|(x, ..)| *x <= column).map(|(_, action, ..)| action)
+}

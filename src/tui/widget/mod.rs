@@ -1,0 +1,8 @@
+//! Small pure drawings: data in, cells out.
+
+pub mod graph;
+pub mod line;
+pub mod meter;
+pub mod popup;
+pub mod text_input;
+pub mod wrap;
