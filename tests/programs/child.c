@@ -7,12 +7,17 @@
  *   child NAME stubborn            ignores SIGTERM
  *   child NAME family COUNT        COUNT children that wait
  *   child NAME burst               starts and reaps short-lived children without pause
+ *   child NAME hold KIB            has KIB KiB of dirty anonymous memory
+ *   child NAME share KIB           shares KIB KiB of dirty memory (MAP_SHARED) with a child that waits
+ *   child NAME open COUNT          has COUNT more files open
+ *   child NAME threads COUNT       has COUNT threads
  *
  * It prints "ready" and a newline when it is as it should be. It dies with the thread that started it, and a
  * family dies with its parent.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +77,42 @@ static void burst(void) {
     }
 }
 
+static void fail(const char *what) {
+    perror(what);
+    exit(1);
+}
+
+static char *touch(size_t bytes, int sharing) {
+    char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, sharing | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) fail("mmap");
+    memset(p, 1, bytes);
+    return p;
+}
+
+static void share(size_t bytes) {
+    volatile char *p = touch(bytes, MAP_SHARED);
+    pid_t pid = fork();
+    if (pid < 0) fail("fork");
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        /* fork(2) does not copy the page tables of shared memory: a page counts as ours once it is touched. */
+        for (size_t i = bytes; i-- > 0;) p[i] = 2;
+        for (;;) pause();
+    }
+    while (p[0] != 2) wait_ms(1);
+}
+
+static void *wait_forever(void *unused) {
+    for (;;) pause();
+    return unused;
+}
+
+static void threads(int count) {
+    pthread_t thread;
+    while (--count > 0)
+        if (pthread_create(&thread, NULL, wait_forever, NULL)) fail("pthread_create");
+}
+
 int main(int argc, char **argv) {
     if (argc < 3) return 2;
     const char *mode = argv[2];
@@ -79,6 +120,12 @@ int main(int argc, char **argv) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (!strcmp(mode, "stubborn")) signal(SIGTERM, SIG_IGN);
     if (!strcmp(mode, "family")) family((int)first);
+    if (!strcmp(mode, "hold")) touch((size_t)first * 1024, MAP_PRIVATE);
+    if (!strcmp(mode, "share")) share((size_t)first * 1024);
+    if (!strcmp(mode, "open"))
+        while (first-- > 0)
+            if (open("/dev/null", O_RDONLY) < 0) fail("open");
+    if (!strcmp(mode, "threads")) threads((int)first);
     ready();
     if (!strcmp(mode, "leak")) leak((size_t)first * 1024, second);
     if (!strcmp(mode, "files")) files((int)first, second);
