@@ -1,13 +1,15 @@
 //! memtide's figures agree with the kernel's own files and with ps(1) and free(1), on the machine that runs the tests.
 //!
 //! The processes that are compared are stopped, so what belongs to them alone can't drift. One thing still moves:
-//! pages of libc and of the program file are divided by all who map them, and others come and go. So PSS and USS are
-//! compared until both sides were read without such a change in between; a wrong figure never agrees.
+//! pages of the program file (and of libc, where it can't be linked into it) are divided by all who map them, and
+//! other tests start and end their own. So PSS and USS are compared until both sides were read without such a change
+//! in between; a wrong figure never agrees.
 #![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
 
 mod support;
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::Arc;
@@ -106,12 +108,22 @@ fn can_start_children() -> bool {
 fn children() -> Vec<Program> {
     let children = vec![
         Program::holder("holds 40 MiB", 40 * 1024),
-        Program::sharer("shares 20 MiB", 20 * 1024),
+        Program::sharer("shares 20 MiB", 20 * 1024, 1),
         Program::opener("opens 200", 200),
         Program::threaded("three threads", 3),
+        mapper(),
     ];
     children.iter().for_each(Program::freeze);
     children
+}
+
+/// A process with a file of 4 MiB in RAM whose pages need not be written any more and that nobody else has.
+fn mapper() -> Program {
+    let mut file = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    file.write_all(&vec![1; 4 * MIB as usize]).unwrap();
+    file.as_file().sync_all().unwrap();
+    // The file is removed here: what is mapped stays.
+    Program::mapper("maps 4 MiB", file.path())
 }
 
 /// A complete sample in one go.
@@ -208,7 +220,8 @@ fn what_the_children_were_told_to_have_is_what_is_read_of_them() {
     }
     let children = children();
     let sample = sample_once();
-    let [holder, sharer, opener, threaded] = [0, 1, 2, 3].map(|index| process_of(&sample, children[index].pid()));
+    let [holder, sharer, opener, threaded, mapper] =
+        [0, 1, 2, 3, 4].map(|index| process_of(&sample, children[index].pid()));
 
     let rollup = holder.rollup.reading.value().unwrap();
     let [anon, _, shmem] = rollup.pss_parts.unwrap();
@@ -224,6 +237,10 @@ fn what_the_children_were_told_to_have_is_what_is_read_of_them() {
     assert!(rollup.uss < 2 * MIB, "{rollup:?}");
     assert!(rollup.rss >= 20 * MIB && rollup.pss < 12 * MIB, "{rollup:?}");
     assert_eq!(sharer.status.reading.value().unwrap().rss_shmem, Reading::Value(20 * MIB));
+
+    // What is private and clean is given back too.
+    assert!(mapper.rollup.reading.value().unwrap().uss >= 4 * MIB, "{:?}", mapper.rollup);
+    assert_eq!(mapper.status.reading.value().unwrap().rss_anon.map(|anon| anon < 2 * MIB), Reading::Value(true));
 
     let opened = |process: &ProcessSample| process.fds.reading.value().unwrap();
     assert_eq!(opened(opener), opened(holder) + 200);
@@ -396,18 +413,18 @@ fn the_pss_of_all_processes_fits_in_the_machines_memory_and_holds_what_the_child
     assert!(all <= meminfo("MemTotal"), "{all}");
 }
 
-/// Where only the largest are asked for, whatever else the machine runs, they are those of a full read.
+/// Where only the largest are asked for, whatever else the machine runs, they are those of a full read: also where
+/// more processes than are read at a time have a larger RSS, of which they share most.
 #[test]
 fn the_largest_by_pss_are_those_of_a_full_read() {
     if !can_start_children() {
         return;
     }
-    let sizes = [40, 32, 24, 16, 8];
+    let sizes = [40, 24, 16, 8, 4];
     let holders = sizes.map(|mib| Program::holder(&format!("holds {mib} MiB"), mib * 1024));
-    // More than are read before the first look at the bound.
-    let small = Program::family("a family", 100);
+    let crowd = Program::sharer("a crowd", 12 * 1024, 100);
     holders.iter().for_each(Program::freeze);
-    small.freeze();
+    crowd.freeze();
     let own = holders.each_ref().map(Program::pid);
     let by_pss = |sample: &Sample| -> Vec<(u32, u64)> {
         let read = |process: &Arc<ProcessSample>| Some((process.key.pid, process.rollup.reading.value()?.pss));
@@ -487,7 +504,6 @@ fn uid_of(pid: u32) -> Option<u32> {
 #[test]
 #[ignore = "run by another_users_memory_is_denied_and_never_zero"]
 fn reads_as_another_user() {
-    use std::io::Write as _;
     let target: u32 = std::env::var(TARGET).expect("started by the test above").parse().unwrap();
     let snapshot = snapshot(sample_once());
     let mut out = std::io::stdout();

@@ -8,7 +8,8 @@
  *   child NAME family COUNT        COUNT children that wait
  *   child NAME burst               starts and reaps short-lived children without pause
  *   child NAME hold KIB            has KIB KiB of dirty anonymous memory
- *   child NAME share KIB           shares KIB KiB of dirty memory (MAP_SHARED) with a child that waits
+ *   child NAME share KIB COUNT     shares KIB KiB of dirty memory (MAP_SHARED) with COUNT children that wait
+ *   child NAME map FILE            has all of FILE mapped and in RAM, unchanged
  *   child NAME open COUNT          has COUNT more files open
  *   child NAME threads COUNT       has COUNT threads
  *
@@ -89,17 +90,31 @@ static char *touch(size_t bytes, int sharing) {
     return p;
 }
 
-static void share(size_t bytes) {
-    volatile char *p = touch(bytes, MAP_SHARED);
-    pid_t pid = fork();
-    if (pid < 0) fail("fork");
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        /* fork(2) does not copy the page tables of shared memory: a page counts as ours once it is touched. */
-        for (size_t i = bytes; i-- > 0;) p[i] = 2;
-        for (;;) pause();
+static void share(size_t bytes, int count) {
+    char *p = touch(bytes, MAP_SHARED);
+    int *done = (int *)p;
+    *done = 0;
+    for (int i = 0; i < count; i++) {
+        pid_t pid = fork();
+        if (pid < 0) fail("fork");
+        if (pid == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            /* fork(2) does not copy the page tables of shared memory: a page counts as ours once it is touched. */
+            for (size_t at = sizeof *done; at < bytes; at += 1024) ((volatile char *)p)[at] = 2;
+            __atomic_fetch_add(done, 1, __ATOMIC_SEQ_CST);
+            for (;;) pause();
+        }
     }
-    while (p[0] != 2) wait_ms(1);
+    while (__atomic_load_n(done, __ATOMIC_SEQ_CST) < count) wait_ms(1);
+}
+
+static void map(const char *path) {
+    int file = open(path, O_RDONLY);
+    off_t size = lseek(file, 0, SEEK_END);
+    volatile char *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
+    if (p == MAP_FAILED) fail(path);
+    for (off_t at = 0; at < size; at += 1024) (void)p[at];
+    close(file);
 }
 
 static void *wait_forever(void *unused) {
@@ -121,7 +136,8 @@ int main(int argc, char **argv) {
     if (!strcmp(mode, "stubborn")) signal(SIGTERM, SIG_IGN);
     if (!strcmp(mode, "family")) family((int)first);
     if (!strcmp(mode, "hold")) touch((size_t)first * 1024, MAP_PRIVATE);
-    if (!strcmp(mode, "share")) share((size_t)first * 1024);
+    if (!strcmp(mode, "share")) share((size_t)first * 1024, (int)second);
+    if (!strcmp(mode, "map")) map(argc > 3 ? argv[3] : "");
     if (!strcmp(mode, "open"))
         while (first-- > 0)
             if (open("/dev/null", O_RDONLY) < 0) fail("open");

@@ -48,9 +48,14 @@ impl Program {
         child(name, &["hold", &kib.to_string()])
     }
 
-    /// A process that shares `kib` KiB of dirty memory with a child of its own.
-    pub fn sharer(name: &str, kib: u32) -> Self {
-        child(name, &["share", &kib.to_string()])
+    /// A process that shares `kib` KiB of dirty memory with `count` children of its own.
+    pub fn sharer(name: &str, kib: u32, count: u32) -> Self {
+        child(name, &["share", &kib.to_string(), &count.to_string()])
+    }
+
+    /// A process that has all of a file mapped and in RAM.
+    pub fn mapper(name: &str, file: &Path) -> Self {
+        child(name, &["map", file.to_str().unwrap()])
     }
 
     /// A process with `count` open files beside its standard ones.
@@ -147,13 +152,16 @@ fn child_program() -> &'static Path {
     PROGRAM.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let fresh = folder.join(format!("child-{}", std::process::id()));
-        let status = Command::new(compiler())
-            .args(["-O1", "-pthread", "-o"])
-            .arg(&fresh)
-            .arg(sources().join("child.c"))
-            .status()
-            .unwrap();
-        assert!(status.success(), "child.c does not compile");
+        let compile = |extra: &[&str]| {
+            let mut command = Command::new(compiler());
+            command.args(["-O1", "-pthread", "-o"]).arg(&fresh).args(extra).arg(sources().join("child.c"));
+            command.output().unwrap()
+        };
+        // Without libc's pages, which every process that starts or ends anywhere makes cheaper or dearer.
+        if !compile(&["-static"]).status.success() {
+            let output = compile(&[]);
+            assert!(output.status.success(), "child.c: {}", String::from_utf8_lossy(&output.stderr));
+        }
         // Renamed into place: another test program may be running the one that is there.
         let program = folder.join("child");
         std::fs::rename(&fresh, &program).unwrap();
