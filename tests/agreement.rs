@@ -242,8 +242,8 @@ fn what_the_children_were_told_to_have_is_what_is_read_of_them() {
     assert!(mapper.rollup.reading.value().unwrap().uss >= 4 * MIB, "{:?}", mapper.rollup);
     assert_eq!(mapper.status.reading.value().unwrap().rss_anon.map(|anon| anon < 2 * MIB), Reading::Value(true));
 
-    let opened = |process: &ProcessSample| process.fds.reading.value().unwrap();
-    assert_eq!(opened(opener), opened(holder) + 200);
+    let fds = |process: &ProcessSample| process.fds.reading.value().unwrap();
+    assert_eq!(fds(opener), fds(holder) + 200);
     assert_eq!(threaded.stat.reading.value().unwrap().threads, 3);
     assert_eq!(opener.stat.reading.value().unwrap().threads, 1);
 }

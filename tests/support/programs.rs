@@ -105,13 +105,13 @@ impl Program {
     pub fn freeze(&self) {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), rustix::process::Signal::STOP)
             .unwrap();
-        let start = Instant::now();
+        let since = Instant::now();
         loop {
             let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
             if stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')) {
                 return;
             }
-            assert!(start.elapsed() < Duration::from_secs(10), "{} does not stop: {stat}", self.name);
+            assert!(since.elapsed() < Duration::from_secs(10), "{} does not stop: {stat}", self.name);
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -152,14 +152,14 @@ fn child_program() -> &'static Path {
     PROGRAM.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let fresh = folder.join(format!("child-{}", std::process::id()));
-        let compile = |extra: &[&str]| {
+        let build = |extra: &[&str]| {
             let mut command = Command::new(compiler());
             command.args(["-O1", "-pthread", "-o"]).arg(&fresh).args(extra).arg(sources().join("child.c"));
             command.output().unwrap()
         };
         // Without libc's pages, which every process that starts or ends anywhere makes cheaper or dearer.
-        if !compile(&["-static"]).status.success() {
-            let output = compile(&[]);
+        if !build(&["-static"]).status.success() {
+            let output = build(&[]);
             assert!(output.status.success(), "child.c: {}", String::from_utf8_lossy(&output.stderr));
         }
         // Renamed into place: another test program may be running the one that is there.
