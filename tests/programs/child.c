@@ -7,12 +7,18 @@
  *   child NAME stubborn            ignores SIGTERM
  *   child NAME family COUNT        COUNT children that wait
  *   child NAME burst               starts and reaps short-lived children without pause
+ *   child NAME hold KIB            has KIB KiB of dirty anonymous memory
+ *   child NAME share KIB COUNT     shares KIB KiB of dirty memory (MAP_SHARED) with COUNT children that wait
+ *   child NAME map FILE            has all of FILE mapped and in RAM, unchanged
+ *   child NAME open COUNT          has COUNT more files open
+ *   child NAME threads COUNT       has COUNT threads
  *
  * It prints "ready" and a newline when it is as it should be. It dies with the thread that started it, and a
  * family dies with its parent.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +78,56 @@ static void burst(void) {
     }
 }
 
+static void fail(const char *what) {
+    perror(what);
+    exit(1);
+}
+
+static char *touch(size_t bytes, int sharing) {
+    char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, sharing | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) fail("mmap");
+    memset(p, 1, bytes);
+    return p;
+}
+
+static void share(size_t bytes, int count) {
+    char *p = touch(bytes, MAP_SHARED);
+    int *done = (int *)p;
+    *done = 0;
+    for (int i = 0; i < count; i++) {
+        pid_t pid = fork();
+        if (pid < 0) fail("fork");
+        if (pid == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            /* fork(2) does not copy the page tables of shared memory: a page counts as ours once it is touched. */
+            for (size_t at = sizeof *done; at < bytes; at += 1024) ((volatile char *)p)[at] = 2;
+            __atomic_fetch_add(done, 1, __ATOMIC_SEQ_CST);
+            for (;;) pause();
+        }
+    }
+    while (__atomic_load_n(done, __ATOMIC_SEQ_CST) < count) wait_ms(1);
+}
+
+static void map(const char *path) {
+    int file = open(path, O_RDONLY);
+    off_t size = lseek(file, 0, SEEK_END);
+    volatile char *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
+    if (p == MAP_FAILED) fail(path);
+    for (off_t at = 0; at < size; at += 1024) (void)p[at];
+    close(file);
+}
+
+static void *wait_forever(void *unused) {
+    for (;;) pause();
+    return unused;
+}
+
+static void threads(int count) {
+    pthread_t thread;
+    while (--count > 0)
+        if (pthread_create(&thread, NULL, wait_forever, NULL)) fail("pthread_create");
+}
+
 int main(int argc, char **argv) {
     if (argc < 3) return 2;
     const char *mode = argv[2];
@@ -79,6 +135,13 @@ int main(int argc, char **argv) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (!strcmp(mode, "stubborn")) signal(SIGTERM, SIG_IGN);
     if (!strcmp(mode, "family")) family((int)first);
+    if (!strcmp(mode, "hold")) touch((size_t)first * 1024, MAP_PRIVATE);
+    if (!strcmp(mode, "share")) share((size_t)first * 1024, (int)second);
+    if (!strcmp(mode, "map")) map(argc > 3 ? argv[3] : "");
+    if (!strcmp(mode, "open"))
+        while (first-- > 0)
+            if (open("/dev/null", O_RDONLY) < 0) fail("open");
+    if (!strcmp(mode, "threads")) threads((int)first);
     ready();
     if (!strcmp(mode, "leak")) leak((size_t)first * 1024, second);
     if (!strcmp(mode, "files")) files((int)first, second);

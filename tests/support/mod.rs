@@ -5,5 +5,6 @@
 pub mod keys;
 pub mod programs;
 pub mod pty;
+pub mod require;
 pub mod screen;
 pub mod svg;

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// A running program. Dropping it kills and reaps it.
 pub struct Program {
@@ -42,6 +43,37 @@ impl Program {
         child(name, &["burst"])
     }
 
+    /// A process with `kib` KiB of dirty anonymous memory.
+    pub fn holder(name: &str, kib: u32) -> Self {
+        child(name, &["hold", &kib.to_string()])
+    }
+
+    /// A process that shares `kib` KiB of dirty memory with `count` children of its own.
+    pub fn sharer(name: &str, kib: u32, count: u32) -> Self {
+        child(name, &["share", &kib.to_string(), &count.to_string()])
+    }
+
+    /// A process that has all of a file mapped and in RAM.
+    pub fn mapper(name: &str, file: &Path) -> Self {
+        child(name, &["map", file.to_str().unwrap()])
+    }
+
+    /// A process with `count` open files beside its standard ones.
+    pub fn opener(name: &str, count: u32) -> Self {
+        child(name, &["open", &count.to_string()])
+    }
+
+    /// A process with `count` threads.
+    pub fn threaded(name: &str, count: u32) -> Self {
+        child(name, &["threads", &count.to_string()])
+    }
+
+    /// A process of another user. Only root can start one.
+    pub fn of_user(name: &str, uid: u32) -> Self {
+        use std::os::unix::process::CommandExt;
+        start(name, Command::new("sh").args(["-c", "echo ready; exec sleep 1000", name]).uid(uid).gid(uid))
+    }
+
     /// A Node application with an object pool that is never cleaned and log streams that are never closed.
     pub fn leaking_node_app(name: &str) -> Self {
         let script = sources().join("leak.js");
@@ -69,10 +101,19 @@ impl Program {
         self.child.wait().unwrap().signal()
     }
 
-    /// Stops it, so that its figures can't drift.
+    /// Stops it, so that its figures can't drift, and waits until it has stopped.
     pub fn freeze(&self) {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), rustix::process::Signal::STOP)
             .unwrap();
+        let since = Instant::now();
+        loop {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+            if stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')) {
+                return;
+            }
+            assert!(since.elapsed() < Duration::from_secs(10), "{} does not stop: {stat}", self.name);
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
@@ -100,16 +141,27 @@ fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs")
 }
 
+/// The C compiler that makes the programs.
+pub fn compiler() -> String {
+    std::env::var("CC").unwrap_or_else(|_| "cc".to_owned())
+}
+
 /// The compiled `child.c`, once for each test program.
 fn child_program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let fresh = folder.join(format!("child-{}", std::process::id()));
-        let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-        let status =
-            Command::new(compiler).args(["-O1", "-o"]).arg(&fresh).arg(sources().join("child.c")).status().unwrap();
-        assert!(status.success(), "child.c does not compile");
+        let build = |extra: &[&str]| {
+            let mut command = Command::new(compiler());
+            command.args(["-O1", "-pthread", "-o"]).arg(&fresh).args(extra).arg(sources().join("child.c"));
+            command.output().unwrap()
+        };
+        // Without libc's pages, which every process that starts or ends anywhere makes cheaper or dearer.
+        if !build(&["-static"]).status.success() {
+            let output = build(&[]);
+            assert!(output.status.success(), "child.c: {}", String::from_utf8_lossy(&output.stderr));
+        }
         // Renamed into place: another test program may be running the one that is there.
         let program = folder.join("child");
         std::fs::rename(&fresh, &program).unwrap();
