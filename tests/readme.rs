@@ -32,3 +32,8 @@ fn the_table_of_columns_is_the_table_of_fields() {
     }
     check("fields", &table);
 }
+
+#[test]
+fn the_table_of_keys_is_the_table_of_actions() {
+    check("keys", &memtide::tui::action::keys_markdown());
+}

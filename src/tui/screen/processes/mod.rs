@@ -1,4 +1,4 @@
-//! The list of processes: what is in it ([`list`]), how it is drawn ([`table`]), and what moves in it (here).
+//! The list of processes: what is in it ([`list`]), how it is drawn (`table`), and what moves in it (here).
 
 pub mod list;
 mod table;

@@ -1,0 +1,90 @@
+//! The program from outside: what goes to stdout, what to stderr, and the exit status.
+
+use std::process::{Command, Output};
+
+fn memtide(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_memtide")).args(args).output().expect("memtide starts")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("stdout is UTF-8")
+}
+
+#[test]
+fn without_a_terminal_it_points_at_the_commands_that_print() {
+    let output = memtide(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("`memtide ps`"));
+}
+
+#[test]
+fn the_first_by_pss_are_those_of_the_whole_list() {
+    let pids = |args: &[&str]| -> Vec<String> {
+        let json: serde_json::Value = serde_json::from_str(&stdout(&memtide(args))).expect("JSON");
+        assert_eq!(json["schema"], "memtide.ps/1");
+        json["processes"].as_array().expect("processes").iter().map(|process| process["pss"].to_string()).collect()
+    };
+    let top = pids(&["ps", "--top", "3", "--format", "json"]);
+    assert_eq!(top.len(), 3);
+    let numbers: Vec<u64> = top.iter().map(|pss| pss.parse().expect("PSS is known")).collect();
+    assert!(numbers.is_sorted_by(|a, b| a >= b), "{numbers:?}");
+}
+
+#[test]
+fn a_filter_a_group_and_a_sum_make_a_table() {
+    let output = memtide(&["ps", "-g", "command", "-t", "rss>=0"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    assert!(text.lines().next().is_some_and(|head| head.contains("PSS") && head.ends_with("COMMAND")), "{text}");
+    assert!(text.lines().last().is_some_and(|last| last.ends_with("groups")), "{text}");
+    assert!(text.contains(" memtide\n"), "{text}");
+}
+
+#[test]
+fn csv_has_a_head_and_a_record_a_process() {
+    let text = stdout(&memtide(&["ps", "--format", "csv", "-o", "pid,rss,command", "name=memtide"]));
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("pid,rss,command"));
+    assert!(lines.next().is_some_and(|line| line.contains("csv")), "{text}");
+}
+
+#[test]
+fn free_accounts_for_all_of_ram() {
+    let json: serde_json::Value = serde_json::from_str(&stdout(&memtide(&["free", "--format", "json"]))).expect("JSON");
+    let sum: u64 = json["ram"].as_array().expect("parts").iter().filter_map(|part| part["bytes"].as_u64()).sum();
+    let overlap = json["overlap"].as_u64().expect("a number");
+    assert_eq!(sum - overlap, json["system"]["mem_total"].as_u64().expect("a number"));
+}
+
+#[test]
+fn wrong_usage_is_told_with_the_mend_and_status_2() {
+    for (args, mend) in [
+        (&["ps", "--sort", "psss"][..], "use one of pid"),
+        (&["ps", "rss>"], "rss>"),
+        (&["ps", "--sort", "growth"], "`memtide` shows it live"),
+        (&["ps", "--watch=1y"], "10m, 1h"),
+    ] {
+        let output = memtide(args);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
+        assert!(error.contains(mend), "{args:?}: {error}");
+    }
+}
+
+#[test]
+fn a_tree_without_processes_is_a_clear_error() {
+    let output = memtide(&["ps", "--root", "/nowhere"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("mount -t proc"));
+}
+
+#[test]
+fn the_default_configuration_is_accepted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, memtide(&["config", "--print-default"]).stdout).expect("it can be written");
+    let file = file.to_str().expect("a plain path");
+    // Its settings are read before the terminal is asked for, so an error in them would be told.
+    assert_eq!(stdout(&memtide(&["config", "--path", "--config", file])).trim(), file);
+}
