@@ -46,7 +46,7 @@ fn csv_has_a_head_and_a_record_a_process() {
     let text = stdout(&memtide(&["ps", "--format", "csv", "-o", "pid,rss,command", "name=memtide"]));
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some("pid,rss,command"));
-    assert!(lines.next().is_some_and(|line| line.contains("csv")), "{text}");
+    assert!(lines.any(|line| line.contains("--format csv")), "{text}");
 }
 
 #[test]
