@@ -50,6 +50,20 @@ fn csv_has_a_head_and_a_record_a_process() {
 }
 
 #[test]
+fn a_filter_is_answered_although_no_column_shows_what_it_asks_for() {
+    let text = stdout(&memtide(&["ps", "-o", "pid", "--no-header", "name=memtide fd_percent>0"]));
+    assert!(text.lines().count() >= 1 && text.trim().lines().all(|pid| pid.trim().parse::<u32>().is_ok()), "{text}");
+}
+
+#[test]
+fn every_field_is_listed() {
+    let text = stdout(&memtide(&["ps", "--list-fields"]));
+    for field in memtide::model::field::PROCESS_FIELDS {
+        assert!(text.contains(&format!("\n{} ", field.key)), "{}", field.key);
+    }
+}
+
+#[test]
 fn free_accounts_for_all_of_ram() {
     let json: serde_json::Value = serde_json::from_str(&stdout(&memtide(&["free", "--format", "json"]))).expect("JSON");
     let sum: u64 = json["ram"].as_array().expect("parts").iter().filter_map(|part| part["bytes"].as_u64()).sum();
@@ -63,6 +77,7 @@ fn wrong_usage_is_told_with_the_mend_and_status_2() {
         (&["ps", "--sort", "psss"][..], "use one of pid"),
         (&["ps", "rss>"], "rss>"),
         (&["ps", "--sort", "growth"], "`memtide` shows it live"),
+        (&["ps", "growth>1M"], "`memtide` filters it live"),
         (&["ps", "--watch=1y"], "10m, 1h"),
     ] {
         let output = memtide(args);

@@ -154,7 +154,7 @@ fn notes(system: &SystemSample, size: &dyn Fn(u64) -> String) -> Vec<String> {
             device.priority
         ));
     }
-    for device in &system.zram {
+    for device in system.zram.iter().filter(|device| device.used > 0) {
         notes.push(format!(
             "{}: {} stored in {} ({:.1} to 1)",
             device.name.escaped(),

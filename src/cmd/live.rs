@@ -4,11 +4,13 @@ use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::{Usage, root};
+use crate::act::effect::{Effect, Outcome};
 use crate::act::plan::{Caches, plan};
 use crate::cli::Common;
 use crate::collect::root::ProcRoot;
@@ -59,17 +61,23 @@ pub(super) fn run(flags: Said, common: &Common) -> anyhow::Result<ExitCode> {
 }
 
 /// Carries an effect out on a thread of its own: sync(2) and a grace period take their time.
-fn act_beside(
-    root: &Arc<ProcRoot>,
-    effect: &crate::act::effect::Effect,
-    report: &tokio::sync::mpsc::UnboundedSender<crate::act::effect::Outcome>,
-) {
-    let (root, effect, report) = (Arc::clone(root), effect.clone(), report.clone());
+fn act_beside(root: &Arc<ProcRoot>, effect: &Effect, report: &UnboundedSender<Outcome>) {
+    let (root, planned, sender) = (Arc::clone(root), effect.clone(), report.clone());
     let spawned = std::thread::Builder::new().name("act".into()).spawn(move || {
-        crate::act::run::run(&effect, &root, |outcome| drop(report.send(outcome)));
+        crate::act::run::run(&planned, &root, |outcome| drop(sender.send(outcome)));
     });
-    // Without a thread nothing is done, and nothing is said to be.
-    drop(spawned);
+    if let Err(error) = spawned {
+        let outcome = Outcome {
+            effect: effect.clone(),
+            wall_ms: jiff::Timestamp::now().as_millisecond(),
+            took: Duration::ZERO,
+            results: vec![Err(format!("nothing was done: no thread could be started: {error}"))],
+            is_final: true,
+            measured: None,
+        };
+        // The face has gone: there is nobody to tell.
+        let _ = report.send(outcome);
+    }
 }
 
 fn save(path: Option<&PathBuf>, settings: &crate::tui::settings::Settings) -> Result<String, String> {

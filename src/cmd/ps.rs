@@ -12,7 +12,7 @@ use crate::config::fields;
 use crate::export::csv::Csv;
 use crate::export::json;
 use crate::export::table::{Column, Table};
-use crate::model::field::{PROCESS_FIELDS, ProcessField, Source, SourceSet, Unit, Value};
+use crate::model::field::{PROCESS_FIELDS, ProcessField, Source, SourceSet, Value};
 use crate::model::group::{Bound, Group, GroupBy, group};
 use crate::model::query::Query;
 use crate::model::reading::Reading;
@@ -60,25 +60,20 @@ fn wish(args: &Ps) -> anyhow::Result<Wish<'_>> {
     }
     let filter = args.filter().map_err(Usage)?;
     let filter = filter.map(|filter| Query::parse(&filter.to_string())).transpose()?;
+    if filter.as_ref().is_some_and(|filter| filter.sources().contains(Source::History)) {
+        return Err(
+            Usage("the filter needs a history, which one look can't have: `memtide` filters it live".into()).into()
+        );
+    }
     Ok(Wish { args, fields, filter, group: args.group.and_then(|group| group.0) })
 }
 
 impl Wish<'_> {
     /// What has to be read: where only the first by PSS are printed, no more than proves who they are.
     fn once(&self) -> Once {
-        let mut sources: SourceSet = self.fields.iter().map(|field| field.source).collect();
-        sources.insert(self.args.sort.0.source);
-        if self.group.is_some() {
-            sources.insert(Source::Identity);
-        }
-        if self.fields.iter().any(|field| field.key == "fd_percent") {
-            sources.insert(Source::Limits);
-        }
-        if let Some(filter) = &self.filter {
-            for field in PROCESS_FIELDS.iter().filter(|field| filter.sources().contains(field.source)) {
-                sources.insert(field.source);
-            }
-        }
+        let mut sources: SourceSet = self.group.map(|_| Source::Identity).into_iter().collect();
+        self.fields.iter().chain([&self.args.sort.0]).for_each(|field| sources.extend(field.sources()));
+        sources.extend(self.filter.as_ref().map(Query::sources).unwrap_or_default());
         let is_top = self.args.sort.0.key == "pss" && !self.args.reverse && self.filter.is_none();
         Once { sources, top_by_pss: self.args.top.filter(|_| is_top && self.group.is_none()) }
     }
@@ -267,10 +262,13 @@ impl Wish<'_> {
             .filter(|process| process.is_denied() || matches!(process.fds.reading, Reading::Denied(_)))
             .count();
         if denied > 0 && self.fields.iter().any(|field| is_lacking(&field)) {
-            eprintln!(
-                "memtide: {denied} processes of other users: PSS, USS and descriptors unknown (-); run it under sudo, or \
-                 once: sudo setcap cap_sys_ptrace+ep memtide"
-            );
+            let processes = if denied == 1 { "1 process".into() } else { format!("{denied} processes") };
+            let mend = if rustix::process::geteuid().is_root() {
+                "the kernel refuses them to this root too (a container or a security module)"
+            } else {
+                "run it under sudo, or once: sudo setcap cap_sys_ptrace+ep memtide"
+            };
+            eprintln!("memtide: PSS, USS or descriptors of {processes} unknown (-): {mend}");
         }
         if snapshot.sample.scan.is_hiding {
             eprintln!("memtide: /proc hides other users' processes (hidepid): run it under sudo to see all");
@@ -288,7 +286,6 @@ fn list_fields(out: &mut dyn Write) -> io::Result<()> {
         columns: vec![text("FIELD"), text("HEAD"), text("MEANING")],
         rows: PROCESS_FIELDS
             .iter()
-            .filter(|field| field.unit != Unit::Series)
             .map(|field| vec![field.key.into(), field.title.into(), field.help.into()])
             .collect(),
         total: None,

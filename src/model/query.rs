@@ -128,7 +128,7 @@ impl Node {
             Self::Not(node) => node.collect_sources(sources),
             Self::Word(_) => sources.insert(Source::Identity),
             Self::Number { field, .. } | Self::Text { field, .. } | Self::Unknown { field, .. } => {
-                sources.insert(field.source);
+                sources.extend(field.sources());
             }
         }
     }

@@ -196,7 +196,7 @@ fn draw_swap(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: &Theme) {
     {
         pieces.push(Piece::new(format!("  OOM kills {kills}"), theme.style(Role::Danger), 5));
     }
-    for zram in &system.zram {
+    for zram in system.zram.iter().filter(|zram| zram.used > 0) {
         let shown = format!("  {} {} in {}", zram.name.escaped(), Bytes(zram.original), Bytes(zram.used));
         pieces.push(Piece::new(shown, muted, 7));
     }

@@ -87,18 +87,24 @@ fn bar(app: &App, area: Rect) -> Vec<(u16, Action, &str, &str)> {
             (Action::Quit, "quit"),
         ],
     };
-    let mut x = area.x;
-    let mut places = Vec::new();
-    for (action, word) in hints {
-        let Some(key) = app.keymap.keys(action).first() else { continue };
-        let needed = columns(key) + columns(word) + 3;
-        // The blank after the last word may be cut.
-        if x + needed <= area.right() + 1 {
-            places.push((x, action, key.as_str(), word));
-            x += needed;
-        }
+    let width = |key: &str, word: &str| columns(key) + columns(word) + 3;
+    let mut left: Vec<_> = hints
+        .into_iter()
+        .filter_map(|(action, word)| Some((action, app.keymap.keys(action).first()?.as_str(), word)))
+        .collect();
+    // The way out, which is last, is always shown; the ones before it go where there is no room. The blank after the
+    // last word may be cut.
+    while left.len() > 1 && left.iter().map(|(_, key, word)| width(key, word)).sum::<u16>() > area.width + 1 {
+        left.remove(left.len() - 2);
     }
-    places
+    let mut x = area.x;
+    left.into_iter()
+        .map(|(action, key, word)| {
+            let place = (x, action, key, word);
+            x += width(key, word);
+            place
+        })
+        .collect()
 }
 
 fn draw_bar(app: &App, buf: &mut Buffer, area: Rect) {

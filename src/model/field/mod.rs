@@ -95,6 +95,11 @@ impl SourceSet {
         self.0 |= 1 << source as u16;
     }
 
+    /// Adds every source of another set.
+    pub fn extend(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
     /// Whether the source is in the set.
     pub fn contains(self, source: Source) -> bool {
         self.0 & (1 << source as u16) != 0

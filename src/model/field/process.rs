@@ -1,6 +1,6 @@
 //! The fields of a process.
 
-use super::{Aggregate, Source, Unit, Value};
+use super::{Aggregate, Source, SourceSet, Unit, Value};
 use crate::model::process::Status;
 use crate::model::reading::{Need, Reading};
 use crate::model::snapshot::Row;
@@ -37,6 +37,12 @@ impl PartialEq for ProcessField {
 impl Eq for ProcessField {}
 
 impl ProcessField {
+    /// What must be read for it: a share of a limit needs the limit too.
+    pub fn sources(&self) -> SourceSet {
+        let limit = (self.key == "fd_percent").then_some(Source::Limits);
+        [self.source].into_iter().chain(limit).collect()
+    }
+
     /// Whether the first press of its sort key should put the largest on top.
     pub fn sorts_descending(&self) -> bool {
         self.unit.is_number() && !matches!(self.key, "pid" | "ppid")

@@ -378,19 +378,10 @@ impl Processes {
 
     /// What has to be read for what is shown, sorted and filtered.
     pub fn sources(&self) -> SourceSet {
-        let mut sources: SourceSet = self.columns.iter().map(|column| column.source).collect();
-        sources.insert(self.order.by.source);
-        sources.insert(Source::Identity);
-        // Descriptors are half a number without their limit; the tree needs parents.
-        sources.insert(Source::Stat);
-        for field in PROCESS_FIELDS {
-            if self.filter.as_ref().is_some_and(|filter| filter.sources().contains(field.source)) {
-                sources.insert(field.source);
-            }
-        }
-        if self.columns.iter().any(|column| column.key == "fd_percent") {
-            sources.insert(Source::Limits);
-        }
+        // Names are always shown; the tree needs parents.
+        let mut sources: SourceSet = [Source::Identity, Source::Stat].into_iter().collect();
+        self.columns.iter().chain([&self.order.by]).for_each(|field| sources.extend(field.sources()));
+        sources.extend(self.filter.as_ref().map(Query::sources).unwrap_or_default());
         sources
     }
 
