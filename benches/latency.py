@@ -19,7 +19,7 @@ from lab.farm import Farm, processes
 from lab.terminal import Terminal
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-ROW = b"/farm "
+ROW = b"/farm"
 BEGIN, END = b"\x1b[?2026h", b"\x1b[?2026l"
 PATIENCE = 20.0
 
@@ -84,7 +84,7 @@ def main():
     parser.add_argument("--presses", type=int, default=200)
     parser.add_argument("--starts", type=int, default=15)
     parser.add_argument("--interval", default="100ms")
-    parser.add_argument("--marker", default="Help", help="a text of the help screen")
+    parser.add_argument("--marker", default="┌", help="what only the help screen has: its corner")
     parser.add_argument("--columns", type=int, default=180)
     parser.add_argument("--rows", type=int, default=50)
     parser.add_argument("--memtide", default=f"{ROOT}/target/release/memtide")

@@ -451,11 +451,14 @@ fn the_largest_by_pss_are_those_of_a_full_read() {
                 }
             }
             let bound = full[k - 1].1;
-            let unread = |pid: u32| process_of(&top, pid).rollup.reading == Reading::Pending;
+            let is_left_out = |pid: u32| !top.processes.iter().any(|process| process.key.pid == pid);
             for (pid, pss) in full.iter().filter(|(pid, _)| own.contains(pid)) {
-                if unread(*pid) && *pss > bound {
+                if is_left_out(*pid) && *pss > bound {
                     return Err(format!("{pid} with {pss} was left out, above {bound}"));
                 }
+            }
+            if top.processes.len() > k {
+                return Err(format!("{} processes where {k} were asked for", top.processes.len()));
             }
             Ok(())
         });

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+import time
 
 SOURCE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "farm.c")
 
@@ -26,6 +27,9 @@ class Farm:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
+        # The sleepers die with it, but not at once: the next measurement must not see them.
+        while subprocess.run(["pgrep", "-f", f"^{self.folder.name}/farm "], stdout=subprocess.DEVNULL).returncode == 0:
+            time.sleep(0.05)
         self.folder.cleanup()
 
 

@@ -260,7 +260,8 @@ impl Wish<'_> {
             .processes
             .iter()
             .filter(|process| process.is_denied() || matches!(process.fds.reading, Reading::Denied(_)))
-            .count();
+            .count()
+            .max(snapshot.sample.scan.denied as usize);
         if denied > 0 && self.fields.iter().any(|field| is_lacking(&field)) {
             let processes = if denied == 1 { "1 process".into() } else { format!("{denied} processes") };
             let mend = if rustix::process::geteuid().is_root() {

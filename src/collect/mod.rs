@@ -6,6 +6,7 @@
 pub mod cgroup;
 mod clock;
 pub mod collector;
+mod crew;
 pub mod demand;
 mod entry;
 pub mod error;
@@ -17,4 +18,5 @@ mod process;
 pub mod root;
 pub mod system;
 mod table;
+mod top;
 pub mod turn;

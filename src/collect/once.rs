@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::clock::{now, thread_cpu_us};
 use super::collector::{read_own_cgroup, read_system};
+use super::crew::for_each;
 use super::error::CollectError;
 use super::files::list_pids;
 use super::host::read_host;
 use super::process::{ProcessReader, Unseen};
 use super::root::ProcRoot;
 use super::system::SystemReader;
-use super::turn::Largest;
+use super::top::{Found, read_top};
 use crate::model::field::{Source, SourceSet};
 use crate::model::process::ProcessSample;
 use crate::model::reading::BootMs;
@@ -22,16 +23,9 @@ use crate::model::sample::{Sample, Scan};
 pub struct Once {
     /// What is read of every process.
     pub sources: SourceSet,
-    /// Where only so many of the largest by PSS matter: everything but key, name and RSS of the others stays
-    /// [`Reading::Pending`](crate::model::reading::Reading::Pending).
+    /// Where only so many of the largest by PSS matter: the sample holds no others.
     pub top_by_pss: Option<usize>,
 }
-
-/// Processes that make starting threads worth it.
-const MANY: usize = 64;
-
-/// Processes whose rollups are read between two looks at the bound.
-const WAVE: usize = 64;
 
 /// Reads the machine once.
 pub fn read_once(root: &ProcRoot, wish: &Once) -> Result<Sample, CollectError> {
@@ -40,39 +34,30 @@ pub fn read_once(root: &ProcRoot, wish: &Once) -> Result<Sample, CollectError> {
     let (at, wall_ms) = now(root, reader.buffer());
     let mut pids = Vec::new();
     list_pids(reader.proc(), &mut pids).map_err(|error| CollectError::read(&root.proc, error))?;
-    let (mut processes, hidden) = find(&pids, &reader, at);
     let sources: Vec<Source> = ORDER.into_iter().filter(|source| wish.sources.contains(*source)).collect();
-    match wish.top_by_pss {
-        Some(top) => {
-            let proven = read_top(&mut processes, top, &reader, at);
-            let rest: Vec<Source> = sources.into_iter().filter(|source| *source != Source::Rollup).collect();
-            for_each(&mut processes[..proven], &reader, |reader, process| {
-                for source in &rest {
-                    reader.read(process, *source, at);
-                }
-            });
-        }
-        None => for_each(&mut processes, &reader, |reader, process| {
-            for source in &sources {
-                reader.read(process, *source, at);
-            }
-        }),
-    }
-    processes.sort_unstable_by_key(|process| process.key.pid);
+    let found = if let Some(most) = wish.top_by_pss {
+        let mut found = read_top(&pids, most, &mut reader, at, root.clock_ticks);
+        let rest: Vec<Source> = sources.into_iter().filter(|source| *source != Source::Rollup).collect();
+        read_sources(&mut found.processes, &rest, &reader, at);
+        found
+    } else {
+        let (mut processes, hidden) = find(&pids, &reader, at);
+        read_sources(&mut processes, &sources, &reader, at);
+        processes.sort_unstable_by_key(|process| process.key.pid);
+        let denied = processes.iter().filter(|process| process.is_denied()).count() as u32;
+        Found { processes, denied, hidden }
+    };
     let own_cgroup = read_own_cgroup(root, &mut reader);
     let system = read_system(&mut SystemReader::new(), root, &mut reader, own_cgroup.as_ref(), at)?;
     let scan = Scan {
         cost_us: thread_cpu_us().saturating_sub(cpu_before),
-        denied: hidden + processes.iter().filter(|process| process.is_denied()).count() as u32,
-        pending: processes
-            .iter()
-            .filter(|process| process.rollup.reading == crate::model::reading::Reading::Pending)
-            .count() as u32,
-        is_hiding: hidden > 0 || processes.first().is_none_or(|first| first.key.pid != 1),
+        denied: found.hidden + found.denied,
+        pending: 0,
+        is_hiding: found.hidden > 0 || pids.first() != Some(&1),
         missed: 0,
     };
     let host = Arc::new(read_host(root));
-    let processes = processes.into_iter().map(Arc::new).collect();
+    let processes = found.processes.into_iter().map(Arc::new).collect();
     Ok(Sample { wall_ms, at, interval_ms: 0, host, system, processes, scan })
 }
 
@@ -90,6 +75,14 @@ pub fn read_machine(root: &ProcRoot) -> Result<Sample, CollectError> {
 const ORDER: [Source; 6] =
     [Source::Identity, Source::Status, Source::Rollup, Source::Fds, Source::Limits, Source::OomScore];
 
+fn read_sources(processes: &mut [ProcessSample], sources: &[Source], reader: &ProcessReader, at: BootMs) {
+    for_each(processes, reader, |reader, process| {
+        for source in sources {
+            reader.read(process, *source, at);
+        }
+    });
+}
+
 /// Key, name and `statm` of every process.
 fn find(pids: &[u32], reader: &ProcessReader, at: BootMs) -> (Vec<ProcessSample>, u32) {
     let mut slots: Vec<(u32, Result<ProcessSample, Unseen>)> =
@@ -102,65 +95,4 @@ fn find(pids: &[u32], reader: &ProcessReader, at: BootMs) -> (Vec<ProcessSample>
     });
     let hidden = slots.iter().filter(|(_, slot)| matches!(slot, Err(Unseen::Hidden))).count() as u32;
     (slots.into_iter().filter_map(|(_, slot)| slot.ok()).collect(), hidden)
-}
-
-/// Reads rollups from the largest RSS down until the rest can't be among the `top` largest by PSS. Leaves
-/// `processes` ordered so that those which were read come first, and says how many they are.
-fn read_top(processes: &mut [ProcessSample], top: usize, reader: &ProcessReader, at: BootMs) -> usize {
-    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
-    let upper_bound = |process: &ProcessSample| {
-        process.resident.value().map_or(0, |resident| resident.rss.saturating_add(slack(process, cpus)))
-    };
-    processes.sort_by_key(|process| std::cmp::Reverse(upper_bound(process)));
-    let mut largest = Largest::new(top);
-    let mut read = 0;
-    while read < processes.len() {
-        if largest.bound().is_some_and(|bound| upper_bound(&processes[read]) < bound) {
-            break;
-        }
-        let wave = WAVE.min(processes.len() - read);
-        let wave = &mut processes[read..read + wave];
-        for_each(wave, reader, |reader, process| reader.read(process, Source::Rollup, at));
-        for process in &*wave {
-            largest.push(process.rollup.reading.value().map_or(0, |rollup| rollup.pss));
-        }
-        read += wave.len();
-    }
-    read
-}
-
-/// How far statm's RSS may fall short of the truth: since Linux 6.2 a per-CPU counter a kind of page, each off by
-/// up to a batch (32 pages) a CPU; before, 64 events a thread.
-fn slack(process: &ProcessSample, cpus: u64) -> u64 {
-    let threads = process.stat.reading.value().map_or(1, |stat| u64::from(stat.threads));
-    let pages = (3 * 32 * cpus).max(64 * threads);
-    pages * 4096
-}
-
-/// Runs `work` on every item, on several threads where there are many.
-fn for_each<T: Send>(items: &mut [T], reader: &ProcessReader, work: impl Fn(&mut ProcessReader, &mut T) + Sync) {
-    let threads = std::thread::available_parallelism().map_or(1, |cpus| cpus.get().min(4));
-    if items.len() < MANY || threads == 1 {
-        let mut reader = reader.for_thread();
-        for item in items {
-            work(&mut reader, item);
-        }
-        return;
-    }
-    // Small parts, taken in turn: one process of many gigabytes must not leave the other threads idle.
-    let parts = std::sync::Mutex::new(items.chunks_mut(MANY / 8));
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                let mut reader = reader.for_thread();
-                loop {
-                    let part = parts.lock().map(|mut parts| parts.next());
-                    let Ok(Some(part)) = part else { break };
-                    for item in part {
-                        work(&mut reader, item);
-                    }
-                }
-            });
-        }
-    });
 }

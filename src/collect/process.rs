@@ -9,7 +9,9 @@ use rustix::io::Errno;
 use super::cgroup::parse_membership;
 use super::error::CollectError;
 use super::files::{Buffer, PidPath, count_entries, open_at, reading_of_error, size_of};
-use super::parse::{parse_cmdline, parse_fd_limit, parse_number, parse_smaps, parse_stat, parse_statm, parse_status};
+use super::parse::{
+    parse_cmdline, parse_fd_limit, parse_number, parse_smaps, parse_stat, parse_statm, parse_status, take_number,
+};
 use super::root::ProcRoot;
 use crate::model::cgroup::Membership;
 use crate::model::field::Source;
@@ -35,6 +37,34 @@ struct Ability {
     has_rollup: bool,
     /// `/proc/PID/fd` tells its number of entries as its size (Linux 6.2).
     has_fd_size: bool,
+    /// How far `statm` may be off.
+    rss_error: RssError,
+}
+
+/// How far the RSS of `statm` may fall short of the page tables'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RssError {
+    /// Linux 6.17 and later sum the counters of all CPUs.
+    None,
+    /// From Linux 6.2 on: so many pages.
+    Pages(u64),
+    /// Before: each thread may hold back 64 pages.
+    PagesPerThread(u64),
+}
+
+impl RssError {
+    /// By the kernel's release, as `uname -r` gives it; the worst where it makes no sense.
+    fn of(release: &[u8], cpus: u64) -> Self {
+        let mut rest = release;
+        let major = take_number(&mut rest).unwrap_or(0);
+        let minor = rest.strip_prefix(b".").and_then(|mut rest| take_number(&mut rest)).unwrap_or(0);
+        match (major, minor) {
+            (6, 17..) | (7.., _) => Self::None,
+            // percpu_counter: a batch of 32, or twice the CPUs, held back by every CPU, for three kinds of page.
+            (6, 2..) => Self::Pages(3 * cpus * (2 * cpus).max(32)),
+            _ => Self::PagesPerThread(64),
+        }
+    }
 }
 
 /// A process that could not be found out about.
@@ -58,16 +88,20 @@ impl ProcessReader {
             rustix::fs::Mode::empty(),
         )
         .map_err(|_| no_proc())?;
+        let release = std::fs::read(root.proc.join("sys/kernel/osrelease")).unwrap_or_default();
+        let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+        let rss_error = RssError::of(&release, cpus);
         let ability = if root.is_live {
             // An empty folder named /proc is what a chroot without procfs has.
             open_at(&proc, c"self/stat").map_err(|_| no_proc())?;
             Ability {
                 has_rollup: open_at(&proc, c"self/smaps_rollup").is_ok(),
                 has_fd_size: size_of(&proc, c"self/fd").is_ok_and(|size| size > 0),
+                rss_error,
             }
         } else {
             open_at(&proc, c"meminfo").map_err(|_| no_proc())?;
-            Ability { has_rollup: true, has_fd_size: false }
+            Ability { has_rollup: true, has_fd_size: false, rss_error }
         };
         Ok(Self {
             proc: Arc::new(proc),
@@ -138,6 +172,20 @@ impl ProcessReader {
         }
     }
 
+    /// What the process's PSS can't exceed, bytes: its RSS, and what `statm` may be off by.
+    pub(super) fn read_rss_bound(&mut self, pid: u32) -> Reading<u64> {
+        let pages = match self.ability.rss_error {
+            RssError::None => 0,
+            RssError::Pages(pages) => pages,
+            RssError::PagesPerThread(pages) => {
+                let stat = self.read_stamped(pid, "stat", BootMs(0), |bytes| Some(parse_stat(bytes)?.stat));
+                pages * stat.reading.value().map_or(1, |stat| u64::from(stat.threads))
+            }
+        };
+        let slack = pages * self.page_size;
+        self.read_statm(pid).map(|resident| if resident.size == 0 { 0 } else { resident.rss.saturating_add(slack) })
+    }
+
     /// Reads one source anew into `process`.
     pub(super) fn read(&mut self, process: &mut ProcessSample, source: Source, now: BootMs) {
         let pid = process.key.pid;
@@ -149,7 +197,10 @@ impl ProcessReader {
             Source::Status => {
                 process.status = self.read_stamped(pid, "status", now, |bytes| Some(parse_status(bytes).1));
             }
-            Source::Rollup => process.rollup = Stamped::new(self.read_rollup(process), now),
+            Source::Rollup if process.identity.is_kernel_thread => {
+                process.rollup = Stamped::new(Reading::Unsupported(Need::NotApplicable), now);
+            }
+            Source::Rollup => process.rollup = Stamped::new(self.read_rollup(pid), now),
             Source::Fds => process.fds = Stamped::new(self.read_fds(pid), now),
             Source::Limits => process.fd_limit = self.read_stamped(pid, "limits", now, parse_fd_limit),
             Source::OomScore => {
@@ -206,12 +257,9 @@ impl ProcessReader {
         Some(membership)
     }
 
-    fn read_rollup(&mut self, process: &ProcessSample) -> Reading<Rollup> {
+    /// Reads `smaps_rollup`, or sums `smaps` where the kernel has none.
+    pub(super) fn read_rollup(&mut self, pid: u32) -> Reading<Rollup> {
         let nothing = Reading::Unsupported(Need::NotApplicable);
-        if process.identity.is_kernel_thread {
-            return nothing;
-        }
-        let pid = process.key.pid;
         if self.ability.has_rollup {
             match self.buffer.read_record(&self.proc, PidPath::new(pid, "smaps_rollup").as_c_str()) {
                 // A zombie answers with nothing, or ESRCH: its memory is gone already.
@@ -237,5 +285,20 @@ impl ProcessReader {
             };
         }
         count_entries(&self.proc, path.as_c_str()).map_or_else(reading_of_error, Reading::Value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_of_statm_follows_the_release() {
+        assert_eq!(RssError::of(b"6.18.44-fc\n", 2), RssError::None);
+        assert_eq!(RssError::of(b"7.0.1", 2), RssError::None);
+        assert_eq!(RssError::of(b"6.12.9-amd64", 2), RssError::Pages(192));
+        assert_eq!(RssError::of(b"6.2.0", 64), RssError::Pages(3 * 64 * 128));
+        assert_eq!(RssError::of(b"5.10.198-187.748.amzn2", 2), RssError::PagesPerThread(64));
+        assert_eq!(RssError::of(b"", 2), RssError::PagesPerThread(64));
     }
 }

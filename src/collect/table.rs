@@ -30,13 +30,12 @@ const MANY: usize = 256;
 
 impl ProcessTable {
     pub(super) fn new(root: &ProcRoot, reader: &ProcessReader, mem_total: u64) -> Self {
-        Self {
-            entries: Vec::new(),
-            pids: Vec::new(),
-            loadavg: Loadavg::open(root, reader),
-            may_hold: raise_descriptor_limit().min(affordable_descriptors(mem_total)),
-            hidden: 0,
+        let may_hold = raise_descriptor_limit().min(affordable_descriptors(mem_total));
+        let mut pids = Vec::new();
+        if list_pids(reader.proc(), &mut pids).is_ok() {
+            make_room_for_descriptors(may_hold.min(pids.len() + pids.len() / 4), reader);
         }
+        Self { entries: Vec::new(), pids, loadavg: Loadavg::open(root, reader), may_hold, hidden: 0 }
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
@@ -162,6 +161,15 @@ fn raise_descriptor_limit() -> usize {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(hard), maximum: limit.maximum });
     let soft = getrlimit(Resource::Nofile).current.unwrap_or(hard);
     usize::try_from(soft.saturating_sub(SPARE_DESCRIPTORS)).unwrap_or(usize::MAX)
+}
+
+/// Has the kernel make our table of descriptors large enough at once. It grows by doubling, and once there is a second
+/// thread each time waits for an RCU grace period (expand_fdtable in fs/file.c): tens of milliseconds before the first
+/// screen.
+fn make_room_for_descriptors(count: usize, reader: &ProcessReader) {
+    let highest = count + SPARE_DESCRIPTORS as usize;
+    // Without room there it is made later, slowly.
+    let _ = rustix::io::fcntl_dupfd_cloexec(reader.proc(), i32::try_from(highest).unwrap_or(i32::MAX));
 }
 
 /// `/proc/loadavg`, held open: while neither the last pid nor the number of threads has changed nobody came or

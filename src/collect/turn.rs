@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::demand::Demand;
 use super::entry::{Entry, Life, SourceState};
 use super::process::ProcessReader;
+use super::top::Largest;
 use crate::model::field::{Source, SourceSet};
 use crate::model::reading::BootMs;
 
@@ -209,30 +210,6 @@ const WATCHED: [Source; 7] =
 
 fn is_pending(entry: &Entry, wanted: &[Source]) -> bool {
     wanted.iter().any(|source| entry.state_of(*source) == SourceState::Pending)
-}
-
-/// The `k` largest numbers so far.
-pub(super) struct Largest {
-    k: usize,
-    heap: std::collections::BinaryHeap<std::cmp::Reverse<u64>>,
-}
-
-impl Largest {
-    pub(super) fn new(k: usize) -> Self {
-        Self { k, heap: std::collections::BinaryHeap::with_capacity(k.min(1024) + 1) }
-    }
-
-    pub(super) fn push(&mut self, value: u64) {
-        self.heap.push(std::cmp::Reverse(value));
-        if self.heap.len() > self.k {
-            self.heap.pop();
-        }
-    }
-
-    /// The smallest of the `k` largest, once there are as many.
-    pub(super) fn bound(&self) -> Option<u64> {
-        (self.heap.len() == self.k).then(|| self.heap.peek().map(|smallest| smallest.0)).flatten()
-    }
 }
 
 /// Every source there is, for a sample that is to be complete.

@@ -8,6 +8,7 @@ pub mod header;
 pub mod keymap;
 pub mod layer;
 mod menus;
+mod pace;
 pub mod run;
 pub mod screen;
 pub mod settings;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::action::Action;
 use super::app::{App, Command};
 use super::event::{clock, until_next_second};
+use super::pace::{Change, Pace};
 use super::screen::Screen;
 use super::screen::processes::{Hit, LineKey};
 use super::settings::Settings;
@@ -51,9 +52,6 @@ pub enum End {
     Hangup,
 }
 
-/// Frames follow each other no faster than this; the first after a pause is drawn at once.
-const FRAME: Duration = Duration::from_millis(33);
-
 /// Two clicks within this are a double click.
 const DOUBLE_CLICK: Duration = Duration::from_millis(400);
 
@@ -77,8 +75,7 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
     app.set_clock(clock());
     app.resize(Terminal::size()?);
     let mut asked = None;
-    let mut is_dirty = true;
-    let mut last_frame = Instant::now() - FRAME;
+    let mut frames = Pace::new();
     let mut tick = Instant::now() + until_next_second();
     let mut last_click: Option<(Instant, LineKey)> = None;
     loop {
@@ -87,15 +84,16 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
             (ports.request)(request.clone());
             asked = Some(request);
         }
-        let next_frame = last_frame + FRAME;
-        if is_dirty && Instant::now() >= next_frame {
+        let now = Instant::now().into_std();
+        let mut due = frames.due(now);
+        if due.is_some_and(|due| due <= now) {
             let area = app.area;
             match terminal.draw(area, |buf| view::draw(&app, buf)) {
                 Err(error) if is_gone(&error) => return Ok(End::Hangup),
                 drawn => drawn?,
             }
-            last_frame = Instant::now();
-            is_dirty = false;
+            frames.drawn(now);
+            due = None;
         }
         let mut commands = Vec::new();
         tokio::select! {
@@ -107,7 +105,7 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
                 // Stopped by somebody else and continued: the shell has had the terminal meanwhile.
                 terminal.enter()?;
                 app.resize(Terminal::size()?);
-                is_dirty = true;
+                frames.note(Change::Asked);
             }
             event = events.next() => match event {
                 None => return Ok(End::Hangup),
@@ -115,7 +113,7 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
                 Some(Err(error)) => return Err(error),
                 Some(Ok(event)) => {
                     commands = handle(&mut app, event, &mut last_click);
-                    is_dirty = true;
+                    frames.note(Change::Asked);
                 }
             },
             Some(published) = ports.published.recv() => {
@@ -124,22 +122,23 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
                 while let Ok(newer) = ports.published.try_recv() {
                     newest = newer;
                 }
+                // Who sees nothing yet waits for the first look.
+                frames.note(if app.update.is_none() { Change::Asked } else { Change::Passive });
                 match newest {
                     Published::Update(update) => app.take(Arc::clone(&update)),
                     Published::Failed(why) => app.fail(&why),
                 }
-                is_dirty = true;
             }
             Some(outcome) = ports.outcomes.recv() => {
                 app.outcome(outcome);
-                is_dirty = true;
+                frames.note(Change::Asked);
             }
             () = sleep_until(tick) => {
                 tick = Instant::now() + until_next_second();
                 app.set_clock(clock());
-                is_dirty = true;
+                frames.note(Change::Passive);
             }
-            () = sleep_until(next_frame), if is_dirty => {}
+            () = sleep_until(due.unwrap_or(now).into()), if due.is_some() => {}
         }
         for command in commands {
             match command {
