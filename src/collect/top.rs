@@ -137,7 +137,9 @@ mod tests {
         #[test]
         fn the_bound_is_the_kth_largest(values in proptest::collection::vec(any::<u64>(), 1..60), k in 1usize..20) {
             let mut largest = Largest::new(k);
-            values.iter().for_each(|value| largest.push(*value));
+            for value in &values {
+                largest.push(*value);
+            }
             let mut sorted = values.clone();
             sorted.sort_unstable_by_key(|value| std::cmp::Reverse(*value));
             prop_assert_eq!(largest.bound(), sorted.get(k - 1).copied());
