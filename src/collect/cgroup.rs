@@ -51,49 +51,53 @@ pub(super) fn binding_limit(
     if path.split('/').any(|part| part == "..") || !mount.join(&group).is_dir() {
         group = PathBuf::new();
     }
-    let mut tightest: Option<CgroupLimit> = None;
+    let limit_file = match membership.version {
+        CgroupVersion::V2 => "memory.max",
+        CgroupVersion::V1 => "memory.limit_in_bytes",
+    };
+    let mut tightest: Option<(u64, PathBuf)> = None;
     loop {
-        let folder = mount.join(&group);
-        let found = match membership.version {
-            CgroupVersion::V2 => read_v2(&folder, buffer),
-            CgroupVersion::V1 => read_v1(&folder, buffer),
-        };
-        if let Some(mut limit) = found
-            && limit.limit < mem_total
-            && tightest.as_ref().is_none_or(|tightest| limit.limit < tightest.limit)
+        let limit = buffer.read_path(&mount.join(&group).join(limit_file)).ok().and_then(parse_number);
+        if let Some(limit) = limit
+            && limit < mem_total
+            && tightest.as_ref().is_none_or(|(tightest, _)| limit < *tightest)
         {
-            limit.path = Text::new([b"/", group.as_os_str().as_encoded_bytes()].concat());
-            tightest = Some(limit);
+            tightest = Some((limit, group.clone()));
         }
         if !group.pop() {
-            return tightest;
+            break;
         }
+    }
+    let (limit, group) = tightest?;
+    let folder = mount.join(&group);
+    let path = Text::new([b"/", group.as_os_str().as_encoded_bytes()].concat());
+    match membership.version {
+        CgroupVersion::V2 => read_v2(path, limit, &folder, buffer),
+        CgroupVersion::V1 => read_v1(path, limit, &folder, buffer),
     }
 }
 
 /// `memory.*` of the unified hierarchy (Documentation/admin-guide/cgroup-v2.rst).
-fn read_v2(folder: &Path, buffer: &mut Buffer) -> Option<CgroupLimit> {
+fn read_v2(path: Text, limit: u64, folder: &Path, buffer: &mut Buffer) -> Option<CgroupLimit> {
     let mut number = |name: &str| buffer.read_path(&folder.join(name)).ok().and_then(parse_number);
-    let limit = number("memory.max")?;
     let usage = number("memory.current")?;
     let (swap_limit, swap_usage) = (number("memory.swap.max"), number("memory.swap.current"));
     let inactive_file = keyed(buffer, &folder.join("memory.stat"), b"inactive_file").unwrap_or(0);
     let oom_kills = keyed(buffer, &folder.join("memory.events"), b"oom_kill");
-    Some(CgroupLimit { path: Text::default(), limit, usage, inactive_file, swap_limit, swap_usage, oom_kills })
+    Some(CgroupLimit { path, limit, usage, inactive_file, swap_limit, swap_usage, oom_kills })
 }
 
 /// `memory.*` of the first version (Documentation/admin-guide/cgroup-v1/memory.rst). memsw counts RAM and swap
 /// together.
-fn read_v1(folder: &Path, buffer: &mut Buffer) -> Option<CgroupLimit> {
+fn read_v1(path: Text, limit: u64, folder: &Path, buffer: &mut Buffer) -> Option<CgroupLimit> {
     let mut number = |name: &str| buffer.read_path(&folder.join(name)).ok().and_then(parse_number);
-    let limit = number("memory.limit_in_bytes")?;
     let usage = number("memory.usage_in_bytes")?;
     let both_limit = number("memory.memsw.limit_in_bytes").filter(|both| *both < NO_LIMIT);
     let swap_limit = both_limit.map(|both| both.saturating_sub(limit));
     let swap_usage = number("memory.memsw.usage_in_bytes").map(|both| both.saturating_sub(usage));
     let inactive_file = keyed(buffer, &folder.join("memory.stat"), b"total_inactive_file").unwrap_or(0);
     let oom_kills = keyed(buffer, &folder.join("memory.oom_control"), b"oom_kill");
-    Some(CgroupLimit { path: Text::default(), limit, usage, inactive_file, swap_limit, swap_usage, oom_kills })
+    Some(CgroupLimit { path, limit, usage, inactive_file, swap_limit, swap_usage, oom_kills })
 }
 
 /// v1 writes "no limit" as the largest number of whole pages that fits.

@@ -8,6 +8,7 @@ use super::clock::{now, thread_cpu_us};
 use super::demand::Demand;
 use super::error::CollectError;
 use super::host::read_host;
+use super::limits::LimitReader;
 use super::process::ProcessReader;
 use super::root::ProcRoot;
 use super::system::SystemReader;
@@ -28,11 +29,15 @@ pub struct Collector {
     host: Arc<Host>,
     host_read_at: BootMs,
     own_cgroup: Option<Membership>,
+    limits: LimitReader,
     is_first: bool,
 }
 
 /// Users are looked up again this often where a process belongs to an unknown one, milliseconds.
 const USERS_AGE_MS: u64 = 60_000;
+
+/// The part of the reading budget that the limits of control groups may take.
+const LIMITS_SHARE: f64 = 0.25;
 
 impl Collector {
     /// Opens procfs. Fails where there is none.
@@ -49,6 +54,7 @@ impl Collector {
             turn: Turn::default(),
             is_first: true,
             own_cgroup,
+            limits: LimitReader::default(),
             reader,
             root,
         })
@@ -64,7 +70,16 @@ impl Collector {
         let mut turned = self.turn.take(entries, demand, at, interval, allowance, &mut self.reader);
         self.table.remove(&mut turned.ended);
         self.refresh_users(at);
-        let system = read_system(&mut self.system, &self.root, &mut self.reader, self.own_cgroup.as_ref(), at)?;
+        let mut system = read_system(&mut self.system, &self.root, &mut self.reader, self.own_cgroup.as_ref(), at)?;
+        let allowance = interval.mul_f64((demand.budget * LIMITS_SHARE).clamp(0.0, 1.0));
+        system.bound_groups = self.limits.read(
+            &self.root,
+            self.table.entries().iter().map(|entry| &entry.process.identity.cgroup),
+            system.meminfo.mem_total.value().unwrap_or(u64::MAX),
+            at,
+            allowance,
+            self.reader.buffer(),
+        );
         let entries = self.table.entries();
         let processes: Vec<_> = entries.iter().map(|entry| Arc::clone(&entry.process)).collect();
         let denied = processes.iter().filter(|process| process.is_denied()).count() as u32;
@@ -114,6 +129,7 @@ pub(super) fn read_system(
 ) -> Result<SystemSample, CollectError> {
     let mut sample = system.read(root, reader.buffer())?;
     sample.uptime_s = at.0 / 1000;
+    sample.sysv_shm = system.sysv_shm(root, reader.buffer(), at);
     let mem_total = sample.meminfo.mem_total.value().unwrap_or(u64::MAX);
     sample.cgroup_limit = own_cgroup.map_or(Reading::Unsupported(Need::Feature(Feature::MemoryController)), |own| {
         Reading::Value(limit_of(root, own, mem_total, reader))

@@ -9,26 +9,31 @@ use super::error::CollectError;
 use super::files::Buffer;
 use super::parse::{kilobytes, lines, split_line, take_number};
 use super::root::ProcRoot;
-use crate::model::reading::{Denial, Feature, Need, Reading};
-use crate::model::system::{Meminfo, Pressure, Stall, SwapDevice, SystemSample, Vmstat, Zram};
+use super::sysv::read_sysv_shm;
+use crate::model::reading::{BootMs, Denial, Feature, Need, Reading, Stamped};
+use crate::model::system::{Meminfo, Pressure, Stall, SwapDevice, SystemSample, SysvShm, Vmstat, Zram};
 use crate::model::text::Text;
 
 /// Reads the machine. It remembers which optional devices are there, so that a sample does not search for them.
 pub(super) struct SystemReader {
     zram: Vec<PathBuf>,
     has_zfs: bool,
+    sysv_shm: Stamped<SysvShm>,
     samples_until_search: u32,
 }
+
+/// System V segments are counted this often, milliseconds.
+const SYSV_AGE_MS: u64 = 5_000;
 
 /// zram devices and ZFS come and go seldom.
 const SAMPLES_BETWEEN_SEARCHES: u32 = 60;
 
 impl SystemReader {
     pub(super) fn new() -> Self {
-        Self { zram: Vec::new(), has_zfs: false, samples_until_search: 0 }
+        Self { zram: Vec::new(), has_zfs: false, sysv_shm: Stamped::pending(), samples_until_search: 0 }
     }
 
-    /// Everything but the cgroup limit and the uptime, which other readers own.
+    /// Everything but cgroup limits, System V segments and the uptime, which other readers own.
     pub(super) fn read(&mut self, root: &ProcRoot, buffer: &mut Buffer) -> Result<SystemSample, CollectError> {
         if self.samples_until_search == 0 {
             self.search(root);
@@ -53,9 +58,19 @@ impl SystemReader {
             zram: self.zram.iter().filter_map(|device| read_zram(device, buffer)).collect(),
             zfs_arc: self.read_arc(root, buffer),
             cgroup_limit: Reading::Pending,
+            bound_groups: Vec::new(),
+            sysv_shm: Reading::Pending,
             uptime_s: 0,
             meminfo,
         })
+    }
+
+    /// System V shared memory. A machine may have thousands of segments: they are not counted in every sample.
+    pub(super) fn sysv_shm(&mut self, root: &ProcRoot, buffer: &mut Buffer, at: BootMs) -> Reading<SysvShm> {
+        if self.sysv_shm.reading == Reading::Pending || at.since(self.sysv_shm.at) >= SYSV_AGE_MS {
+            self.sysv_shm = Stamped::new(read_sysv_shm(root, buffer), at);
+        }
+        self.sysv_shm.at(at, SYSV_AGE_MS)
     }
 
     fn search(&mut self, root: &ProcRoot) {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::reading::BootMs;
 use super::text::{Text, escape};
 
 /// Which cgroup interface holds the memory controller.
@@ -75,6 +76,17 @@ pub struct CgroupLimit {
     pub swap_usage: Option<u64>,
     /// Times the kernel killed for this limit (`memory.events` oom_kill, v1: `memory.oom_control`).
     pub oom_kills: Option<u64>,
+}
+
+/// The memory limit that binds the processes of one control group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundGroup {
+    /// The group that the processes are in, as [`Membership::memory`] names it.
+    pub memory: Text,
+    /// Its own limit or an ancestor's, whichever is the tightest.
+    pub limit: CgroupLimit,
+    /// When the limit and its use were read.
+    pub at: BootMs,
 }
 
 #[cfg(test)]

@@ -71,6 +71,8 @@ pub enum Feature {
     Line,
     /// ZFS is not loaded.
     Zfs,
+    /// System V interprocess communication: `CONFIG_SYSVIPC`.
+    SysvIpc,
 }
 
 impl Need {
@@ -83,6 +85,7 @@ impl Need {
             }
             Self::Feature(Feature::MemoryController) => "needs the cgroup memory controller".into(),
             Self::Feature(Feature::Line) => "this kernel does not report it".into(),
+            Self::Feature(Feature::SysvIpc) => "needs a kernel with System V IPC (CONFIG_SYSVIPC)".into(),
             Self::Feature(Feature::Zfs) => "ZFS is not loaded".into(),
             Self::NotApplicable => "does not apply here".into(),
         }

@@ -1,8 +1,10 @@
 //! What is read of the machine at one instant.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::cgroup::CgroupLimit;
+use super::cgroup::{BoundGroup, CgroupLimit, Membership};
 use super::reading::{Feature, Need, Reading};
 use super::text::Text;
 
@@ -23,8 +25,24 @@ pub struct SystemSample {
     pub zfs_arc: Reading<u64>,
     /// The tightest memory limit of our own cgroup and its ancestors; `None` where nothing limits us.
     pub cgroup_limit: Reading<Option<CgroupLimit>>,
+    /// The control groups with processes in them that a limit below MemTotal binds, by path; each is read every few
+    /// seconds. Empty in a sample that was taken alone.
+    #[serde(default)]
+    pub bound_groups: Vec<Arc<BoundGroup>>,
+    /// `/proc/sysvipc/shm`: System V shared memory of our IPC namespace, read every few seconds.
+    #[serde(default)]
+    pub sysv_shm: Reading<SysvShm>,
     /// Seconds since boot.
     pub uptime_s: u64,
+}
+
+impl SystemSample {
+    /// The limit that binds the processes of a control group; `None` where nothing binds them, or it has not been
+    /// read yet.
+    pub fn bound_group(&self, membership: &Membership) -> Option<&Arc<BoundGroup>> {
+        let place = self.bound_groups.binary_search_by(|group| group.memory.cmp(&membership.memory)).ok()?;
+        self.bound_groups.get(place)
+    }
 }
 
 impl<T> Default for Reading<T> {
@@ -211,6 +229,19 @@ pub struct Zram {
     pub used: u64,
 }
 
+/// System V shared memory segments (proc_sysvipc(5)). A segment stays until it is removed, whoever made it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SysvShm {
+    /// Segments.
+    pub segments: u32,
+    /// What they hold in RAM and swap, bytes; their size where the kernel does not say (before Linux 2.6.38).
+    pub bytes: u64,
+    /// Segments that no process is attached to.
+    pub unattached_segments: u32,
+    /// What those hold, bytes.
+    pub unattached_bytes: u64,
+}
+
 impl Meminfo {
     /// Page cache and slab that `free` counts as cache: Cached + SReclaimable.
     pub fn cache(&self) -> Reading<u64> {
@@ -226,5 +257,20 @@ impl Meminfo {
     /// Swap in use.
     pub fn swap_used(&self) -> Reading<u64> {
         self.swap_total.and_then(|total| self.swap_free.map(|free| total.saturating_sub(free)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_from_before_a_quantity_was_known_can_be_read() {
+        let mut value = serde_json::to_value(SystemSample::default()).unwrap();
+        let fields = value.as_object_mut().unwrap();
+        for added_later in ["bound_groups", "sysv_shm"] {
+            assert!(fields.remove(added_later).is_some(), "{added_later}");
+        }
+        assert_eq!(serde_json::from_value::<SystemSample>(value).unwrap(), SystemSample::default());
     }
 }
