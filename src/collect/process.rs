@@ -9,7 +9,9 @@ use rustix::io::Errno;
 use super::cgroup::parse_membership;
 use super::error::CollectError;
 use super::files::{Buffer, PidPath, count_entries, open_at, reading_of_error, size_of};
-use super::parse::{parse_cmdline, parse_fd_limit, parse_number, parse_smaps, parse_stat, parse_statm, parse_status};
+use super::parse::{
+    narrow, parse_cmdline, parse_fd_limit, parse_number, parse_smaps, parse_stat, parse_statm, parse_status,
+};
 use super::root::ProcRoot;
 use crate::model::cgroup::Membership;
 use crate::model::field::Source;
@@ -153,8 +155,7 @@ impl ProcessReader {
             Source::Fds => process.fds = Stamped::new(self.read_fds(pid), now),
             Source::Limits => process.fd_limit = self.read_stamped(pid, "limits", now, parse_fd_limit),
             Source::OomScore => {
-                process.oom_score =
-                    self.read_stamped(pid, "oom_score", now, |bytes| parse_number(bytes).map(|n| n as u32));
+                process.oom_score = self.read_stamped(pid, "oom_score", now, |bytes| parse_number(bytes).map(narrow));
             }
         }
     }
@@ -232,7 +233,7 @@ impl ProcessReader {
         let path = PidPath::new(pid, "fd");
         if self.ability.has_fd_size {
             return match size_of(&self.proc, path.as_c_str()) {
-                Ok(size) => Reading::Value(size as u32),
+                Ok(size) => Reading::Value(narrow(size)),
                 Err(error) => reading_of_error(error),
             };
         }
