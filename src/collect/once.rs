@@ -14,7 +14,7 @@ use super::system::SystemReader;
 use super::turn::Largest;
 use crate::model::field::{Source, SourceSet};
 use crate::model::process::ProcessSample;
-use crate::model::reading::BootMs;
+use crate::model::reading::{BootMs, Reading};
 use crate::model::sample::{Sample, Scan};
 
 /// What a single sample must hold.
@@ -23,7 +23,7 @@ pub struct Once {
     /// What is read of every process.
     pub sources: SourceSet,
     /// Where only so many of the largest by PSS matter: everything but key, name and RSS of the others stays
-    /// [`Reading::Pending`](crate::model::reading::Reading::Pending).
+    /// [`Reading::Pending`].
     pub top_by_pss: Option<usize>,
 }
 
@@ -46,18 +46,11 @@ pub fn read_once(root: &ProcRoot, wish: &Once) -> Result<Sample, CollectError> {
         Some(top) => {
             let proven = read_top(&mut processes, top, &reader, at);
             let rest: Vec<Source> = sources.into_iter().filter(|source| *source != Source::Rollup).collect();
-            for_each(&mut processes[..proven], &reader, |reader, process| {
-                for source in &rest {
-                    reader.read(process, *source, at);
-                }
-            });
+            for_each(&mut processes[..proven], &reader, |reader, process| reader.read_unheld(process, &rest, at));
         }
-        None => for_each(&mut processes, &reader, |reader, process| {
-            for source in &sources {
-                reader.read(process, *source, at);
-            }
-        }),
+        None => for_each(&mut processes, &reader, |reader, process| reader.read_unheld(process, &sources, at)),
     }
+    processes.retain(|process| process.resident != Reading::Gone);
     processes.sort_unstable_by_key(|process| process.key.pid);
     let own_cgroup = read_own_cgroup(root, &mut reader);
     let system = read_system(&mut SystemReader::new(), root, &mut reader, own_cgroup.as_ref(), at)?;
@@ -95,10 +88,7 @@ fn find(pids: &[u32], reader: &ProcessReader, at: BootMs) -> (Vec<ProcessSample>
     let mut slots: Vec<(u32, Result<ProcessSample, Unseen>)> =
         pids.iter().map(|pid| (*pid, Err(Unseen::Gone))).collect();
     for_each(&mut slots, reader, |reader, (pid, slot)| {
-        *slot = reader.find(*pid, at).map(|mut process| {
-            reader.read(&mut process, Source::Statm, at);
-            process
-        });
+        *slot = reader.find(*pid, at).map(|(process, _)| process);
     });
     let hidden = slots.iter().filter(|(_, slot)| matches!(slot, Err(Unseen::Hidden))).count() as u32;
     (slots.into_iter().filter_map(|(_, slot)| slot.ok()).collect(), hidden)
@@ -120,7 +110,7 @@ fn read_top(processes: &mut [ProcessSample], top: usize, reader: &ProcessReader,
         }
         let wave = WAVE.min(processes.len() - read);
         let wave = &mut processes[read..read + wave];
-        for_each(wave, reader, |reader, process| reader.read(process, Source::Rollup, at));
+        for_each(wave, reader, |reader, process| reader.read_unheld(process, &[Source::Rollup], at));
         for process in &*wave {
             largest.push(process.rollup.reading.value().map_or(0, |rollup| rollup.pss));
         }
