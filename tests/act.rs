@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use memtide::act::effect::{Effect, Outcome, Signal, Target};
+use memtide::act::effect::{DropLevel, Effect, Outcome, Signal, Target};
 use memtide::act::run::run;
 use memtide::act::signal::{KILL, TERM};
 use memtide::collect::parse::parse_stat;
@@ -117,4 +117,29 @@ fn pid_1_is_never_hit() {
     let start_time = parse_stat(&stat).expect("its stat can be read").start_time;
     let init = Target { key: ProcessKey { pid: 1, start_time }, uid: 0, user: "root".into(), command: "init".into() };
     assert!(send(vec![init], Signal(18), None)[0].results[0].is_err());
+}
+
+/// The recorded process has the pid and the start time of a living one, as after a capture on this machine.
+#[test]
+fn a_recorded_tree_never_leads_to_an_effect_on_this_machine() {
+    let mut sleeper = Sleeper::start(READY);
+    let target = sleeper.target();
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = ProcRoot::recorded(folder.path());
+    let process = root.proc.join(target.key.pid.to_string());
+    std::fs::create_dir_all(&process).expect("it can be made");
+    std::fs::copy(format!("/proc/{}/stat", target.key.pid), process.join("stat")).expect("it can be copied");
+    let switch = root.proc.join("sys/vm");
+    std::fs::create_dir_all(&switch).expect("it can be made");
+    std::fs::write(switch.join("drop_caches"), "0").expect("it can be written");
+    for effect in
+        [Effect::Signal { targets: vec![target], signal: KILL, escalate: None }, Effect::DropCaches(DropLevel::Both)]
+    {
+        let mut outcomes = Vec::new();
+        run(&effect, &root, |outcome| outcomes.push(outcome));
+        let told = outcomes[0].results[0].as_ref().expect_err("nothing was done");
+        assert!(told.contains("recorded tree") && outcomes[0].is_final, "{told}");
+    }
+    assert!(sleeper.0.try_wait().expect("it can be waited for").is_none(), "the bystander lives");
+    assert_eq!(std::fs::read_to_string(switch.join("drop_caches")).expect("it is there"), "0");
 }

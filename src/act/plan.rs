@@ -27,8 +27,22 @@ impl Caches {
     }
 }
 
+/// Why nothing may be changed where the files are a recorded tree's: its pids are strangers' on this machine.
+pub(super) fn not_here(root: &ProcRoot) -> Option<&'static str> {
+    const WHY: &str = "Refused: this is a recorded tree and not the running machine. Nothing is done to either.";
+    (!root.is_live).then_some(WHY)
+}
+
 /// Says what an effect would do, whom it hits, and whether we may.
 pub fn plan(effect: &Effect, root: &ProcRoot, caches: Caches) -> Plan {
+    let mut plan = plan_here(effect, root, caches);
+    if let Some(reason) = not_here(root) {
+        plan.refusal = Some(Refusal { reason: reason.into(), command: String::new() });
+    }
+    plan
+}
+
+fn plan_here(effect: &Effect, root: &ProcRoot, caches: Caches) -> Plan {
     match effect {
         Effect::Signal { targets, signal, escalate } => Plan {
             title: match targets.as_slice() {
@@ -199,8 +213,18 @@ mod tests {
     #[test]
     fn a_tree_without_drop_caches_refuses() {
         let folder = tempfile::tempdir().unwrap();
-        let root = ProcRoot::recorded(folder.path());
+        let root = ProcRoot { is_live: true, ..ProcRoot::recorded(folder.path()) };
         let plan = plan(&Effect::DropCaches(DropLevel::Slab), &root, Caches::default());
         assert!(plan.refusal.unwrap().command.ends_with("vm.drop_caches=2'"));
+    }
+
+    #[test]
+    fn on_a_recorded_tree_everything_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = ProcRoot::recorded(folder.path());
+        for effect in [signal(&[std::process::id()]), Effect::DropCaches(DropLevel::Both)] {
+            let refusal = plan(&effect, &root, Caches::default()).refusal.unwrap();
+            assert!(refusal.reason.contains("recorded tree"), "{}", refusal.reason);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::effect::{DropLevel, Effect, Measured, Outcome, Signal, Target};
-use super::plan::{LAST, is_protected, number};
+use super::plan::{LAST, is_protected, not_here, number};
 use super::process::{Held, Missed};
 use super::signal;
 use crate::collect::root::ProcRoot;
@@ -22,6 +22,9 @@ pub fn run(effect: &Effect, root: &ProcRoot, mut report: impl FnMut(Outcome)) {
         let effect = effect.clone();
         report(Outcome { effect, wall_ms, took: began.elapsed(), results, is_final, measured });
     };
+    if let Some(why) = not_here(root) {
+        return tell(vec![Err(why.into())], true, None);
+    }
     match effect {
         Effect::Signal { targets, signal, escalate } => {
             let steps = deliver(root, targets, *signal);

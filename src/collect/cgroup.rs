@@ -1,6 +1,8 @@
 //! Control groups: where a process is accounted, and the limit that binds it.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
 
 use super::files::Buffer;
 use super::parse::{lines, parse_number, take_number};
@@ -45,10 +47,11 @@ pub(super) fn binding_limit(
         CgroupVersion::V2 => root.cgroup.clone(),
         CgroupVersion::V1 => root.cgroup.join("memory"),
     };
-    let path = std::str::from_utf8(membership.memory.as_bytes()).ok()?;
-    let mut group = Path::new(path.trim_start_matches('/')).to_owned();
+    // A group's name may be of any bytes but a slash and a newline.
+    let path = Path::new(OsStr::from_bytes(membership.memory.as_bytes()));
+    let mut group: PathBuf = path.components().filter(|part| *part != Component::RootDir).collect();
     // In a container the path may be the host's while the mount shows only our own group as its root.
-    if path.split('/').any(|part| part == "..") || !mount.join(&group).is_dir() {
+    if path.components().any(|part| part == Component::ParentDir) || !mount.join(&group).is_dir() {
         group = PathBuf::new();
     }
     let limit_file = match membership.version {
@@ -146,9 +149,13 @@ mod tests {
         write("a", "4096\n");
         write("a/b", "max\n");
         write("a/b/c", "8192\n");
+        let latin = std::ffi::OsStr::from_bytes(b"a/b/c/\xe9");
+        std::fs::create_dir(root.cgroup.join(latin)).unwrap();
         let membership = parse_membership(b"0::/a/b/c\n");
         let limit = binding_limit(&root, &membership, 1 << 30, &mut Buffer::new()).unwrap();
         assert_eq!((limit.path.as_bytes(), limit.limit, limit.inactive_file), (b"/a".as_slice(), 4096, 300));
         assert_eq!(binding_limit(&root, &membership, 2048, &mut Buffer::new()), None);
+        let below = parse_membership(b"0::/a/b/c/\xe9\n");
+        assert_eq!(binding_limit(&root, &below, 1 << 30, &mut Buffer::new()), Some(limit));
     }
 }

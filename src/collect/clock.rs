@@ -20,7 +20,8 @@ pub(super) fn now(root: &ProcRoot, buffer: &mut Buffer) -> (BootMs, i64) {
     }
     let uptime = buffer.read_path(&root.proc.join("uptime")).map(parse_uptime).unwrap_or_default();
     let boot_time = buffer.read_path(&root.proc.join("stat")).ok().and_then(parse_boot_time).unwrap_or(0);
-    (BootMs(uptime), (boot_time * 1000 + uptime) as i64)
+    let wall_ms = boot_time.saturating_mul(1000).saturating_add(uptime);
+    (BootMs(uptime), i64::try_from(wall_ms).unwrap_or(i64::MAX))
 }
 
 /// `/proc/uptime`: seconds with two decimals, in milliseconds.

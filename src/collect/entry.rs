@@ -36,13 +36,9 @@ pub(super) enum Life {
 }
 
 impl Entry {
-    /// Watches a process that was just found, with its `statm` held open if `may_hold`.
-    pub(super) fn new(process: ProcessSample, reader: &mut ProcessReader, may_hold: bool, now: BootMs) -> Self {
-        let statm = may_hold.then(|| reader.open_statm(process.key.pid).ok()).flatten();
-        let mut entry =
-            Self { process: Arc::new(process), statm, last: Vec::new(), changed_at: now, identity_at: BootMs(0) };
-        entry.refresh(reader, now);
-        entry
+    /// Watches a process that was just found, with its `statm` held open or not.
+    pub(super) fn new(process: ProcessSample, statm: Option<OwnedFd>, now: BootMs) -> Self {
+        Self { process: Arc::new(process), statm, last: Vec::new(), changed_at: now, identity_at: BootMs(0) }
     }
 
     /// Reads `statm` anew.
@@ -61,15 +57,21 @@ impl Entry {
         let Some(resident) = super::parse::parse_statm(bytes, reader.page_size()) else { return Life::Unchanged };
         self.last.clear();
         self.last.extend_from_slice(bytes);
-        self.set_resident(Reading::Value(resident), now);
+        let resident = Reading::Value(resident);
+        if resident == self.process.resident {
+            return Life::Unchanged;
+        }
+        self.set_resident(resident, now);
         Life::Changed
     }
 
     fn refresh_by_path(&mut self, reader: &mut ProcessReader, now: BootMs) -> Life {
+        // In this order: who is the same afterwards has been so all the while.
+        let resident = reader.read_statm(self.process.key.pid);
         if !reader.is_same(self.process.key) {
             return Life::Ended;
         }
-        match reader.read_statm(self.process.key.pid) {
+        match resident {
             Reading::Gone => Life::Ended,
             resident if resident == self.process.resident => Life::Unchanged,
             resident => {
@@ -196,8 +198,8 @@ mod tests {
     }
 
     fn watch(child: &Killed, reader: &mut ProcessReader, may_hold: bool) -> Entry {
-        let process = reader.find(child.0.id(), NOW).unwrap();
-        Entry::new(process, reader, may_hold, NOW)
+        let (process, statm) = reader.find(child.0.id(), NOW).unwrap();
+        Entry::new(process, may_hold.then_some(statm), NOW)
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::system::SystemReader;
 use super::top::{Found, read_top};
 use crate::model::field::{Source, SourceSet};
 use crate::model::process::ProcessSample;
-use crate::model::reading::BootMs;
+use crate::model::reading::{BootMs, Reading};
 use crate::model::sample::{Sample, Scan};
 
 /// What a single sample must hold.
@@ -39,10 +39,12 @@ pub fn read_once(root: &ProcRoot, wish: &Once) -> Result<Sample, CollectError> {
         let mut found = read_top(&pids, most, &mut reader, at, root.clock_ticks);
         let rest: Vec<Source> = sources.into_iter().filter(|source| *source != Source::Rollup).collect();
         read_sources(&mut found.processes, &rest, &reader, at);
+        found.processes.retain(|process| process.resident != Reading::Gone);
         found
     } else {
         let (mut processes, hidden) = find(&pids, &reader, at);
         read_sources(&mut processes, &sources, &reader, at);
+        processes.retain(|process| process.resident != Reading::Gone);
         processes.sort_unstable_by_key(|process| process.key.pid);
         let denied = processes.iter().filter(|process| process.is_denied()).count() as u32;
         Found { processes, denied, hidden }
@@ -76,11 +78,7 @@ const ORDER: [Source; 6] =
     [Source::Identity, Source::Status, Source::Rollup, Source::Fds, Source::Limits, Source::OomScore];
 
 fn read_sources(processes: &mut [ProcessSample], sources: &[Source], reader: &ProcessReader, at: BootMs) {
-    for_each(processes, reader, |reader, process| {
-        for source in sources {
-            reader.read(process, *source, at);
-        }
-    });
+    for_each(processes, reader, |reader, process| reader.read_unheld(process, sources, at));
 }
 
 /// Key, name and `statm` of every process.
@@ -88,10 +86,7 @@ fn find(pids: &[u32], reader: &ProcessReader, at: BootMs) -> (Vec<ProcessSample>
     let mut slots: Vec<(u32, Result<ProcessSample, Unseen>)> =
         pids.iter().map(|pid| (*pid, Err(Unseen::Gone))).collect();
     for_each(&mut slots, reader, |reader, (pid, slot)| {
-        *slot = reader.find(*pid, at).map(|mut process| {
-            reader.read(&mut process, Source::Statm, at);
-            process
-        });
+        *slot = reader.find(*pid, at).map(|(process, _)| process);
     });
     let hidden = slots.iter().filter(|(_, slot)| matches!(slot, Err(Unseen::Hidden))).count() as u32;
     (slots.into_iter().filter_map(|(_, slot)| slot.ok()).collect(), hidden)

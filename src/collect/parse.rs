@@ -7,7 +7,7 @@ use crate::model::reading::{Need, Reading};
 /// Decodes `/proc/PID/statm` (proc_pid_statm(5)).
 pub fn parse_statm(bytes: &[u8], page_size: u64) -> Option<Resident> {
     let mut rest = bytes;
-    let mut next = || take_number(&mut rest).map(|pages| pages.saturating_mul(page_size));
+    let mut next = || take_number(&mut rest).map(|pages| pages.saturating_mul(page_size).min(MOST_BYTES));
     Some(Resident { size: next()?, rss: next()?, shared: next()?, text: next()? })
 }
 
@@ -46,8 +46,8 @@ pub fn parse_stat(bytes: &[u8]) -> Option<StatLine<'_>> {
         is_kernel_thread: field(9) & PF_KTHREAD != 0,
         stat: Stat {
             state,
-            ppid: field(4) as u32,
-            threads: field(20) as u32,
+            ppid: narrow(field(4)),
+            threads: narrow(field(20)),
             major_faults: field(12),
             cpu_ticks: field(14).saturating_add(field(15)),
         },
@@ -74,7 +74,7 @@ pub fn parse_status(bytes: &[u8]) -> (Option<u32>, Status) {
         match name {
             b"Uid" => {
                 take_number(&mut value);
-                uid = take_number(&mut value).map(|uid| uid as u32);
+                uid = take_number(&mut value).map(narrow);
             }
             b"VmHWM" => (status.peak_rss, has_memory) = (kilobytes(value), true),
             b"VmLck" => status.locked = kilobytes(value),
@@ -95,28 +95,34 @@ pub fn parse_status(bytes: &[u8]) -> (Option<u32>, Status) {
 }
 
 /// Sums the entries of `/proc/PID/smaps_rollup`, or of `/proc/PID/smaps`, which has the same lines once a mapping
-/// (Documentation/filesystems/proc.rst). `None` where there is no mapping at all.
+/// (Documentation/filesystems/proc.rst). `None` where there is no mapping at all. Before Linux 4.3 there is no
+/// SwapPss: Swap stands for it, which is what it would be if nothing in swap were shared.
 pub fn parse_smaps(bytes: &[u8]) -> Option<Rollup> {
     let mut sum = Rollup::default();
     let mut parts: Option<[u64; 3]> = None;
+    let mut swap_pss: Option<u64> = None;
     let mut has_mapping = false;
     for line in lines(bytes) {
         let Some((name, value)) = split_line(line) else { continue };
-        let mut part = |index: usize| parts.get_or_insert_default()[index] += kilobytes(value);
-        match name {
-            b"Rss" => (sum.rss, has_mapping) = (sum.rss + kilobytes(value), true),
-            b"Pss" => sum.pss += kilobytes(value),
-            b"Pss_Anon" => part(0),
-            b"Pss_File" => part(1),
-            b"Pss_Shmem" => part(2),
-            b"Private_Clean" | b"Private_Dirty" | b"Private_Hugetlb" => sum.uss += kilobytes(value),
-            b"Swap" => sum.swap += kilobytes(value),
-            b"SwapPss" => sum.swap_pss += kilobytes(value),
-            b"AnonHugePages" => sum.anon_huge += kilobytes(value),
-            _ => {}
-        }
+        let place = match name {
+            b"Rss" => {
+                has_mapping = true;
+                &mut sum.rss
+            }
+            b"Pss" => &mut sum.pss,
+            b"Pss_Anon" => &mut parts.get_or_insert_default()[0],
+            b"Pss_File" => &mut parts.get_or_insert_default()[1],
+            b"Pss_Shmem" => &mut parts.get_or_insert_default()[2],
+            b"Private_Clean" | b"Private_Dirty" | b"Private_Hugetlb" => &mut sum.uss,
+            b"Swap" => &mut sum.swap,
+            b"SwapPss" => swap_pss.get_or_insert_default(),
+            b"AnonHugePages" => &mut sum.anon_huge,
+            _ => continue,
+        };
+        *place = (*place + kilobytes(value)).min(MOST_BYTES);
     }
     sum.pss_parts = parts;
+    sum.swap_pss = swap_pss.unwrap_or(sum.swap);
     has_mapping.then_some(sum)
 }
 
@@ -138,6 +144,11 @@ pub fn parse_number(bytes: &[u8]) -> Option<u64> {
     take_number(&mut &*bytes)
 }
 
+/// A number that the kernel keeps in 32 bits; what is larger is the largest.
+pub(super) fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 /// Lines without their newline.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split(|byte| *byte == b'\n')
@@ -149,9 +160,18 @@ pub(super) fn split_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&line[..colon], &line[colon + 1..]))
 }
 
+/// More bytes than any Linux can have: the address space of five-level page tables. What claims more is cut to it, so
+/// that sums of a few values fit in 64 bits whatever a file says.
+pub(super) const MOST_BYTES: u64 = 1 << 57;
+
 /// A value in kB as bytes; zero for what is no number, which no kernel writes.
 pub(super) fn kilobytes(mut value: &[u8]) -> u64 {
-    take_number(&mut value).unwrap_or(0).saturating_mul(1024)
+    take_number(&mut value).unwrap_or(0).saturating_mul(1024).min(MOST_BYTES)
+}
+
+/// Cuts the next number off as one of bytes.
+pub(super) fn take_bytes(rest: &mut &[u8]) -> Option<u64> {
+    take_number(rest).map(|bytes| bytes.min(MOST_BYTES))
 }
 
 /// Cuts the next number off, with the blanks before it. A number too large for 64 bits saturates.
@@ -221,6 +241,21 @@ mod tests {
             7ffd-7ffe rw-p 0 00:00 0 [stack]\nRss: 20 kB\nPss: 15 kB\nPrivate_Clean: 0 kB\nPrivate_Dirty: 8 kB\nSwapPss: 2 kB\n";
         assert_eq!(parse_smaps(rollup), parse_smaps(smaps));
         assert_eq!(parse_smaps(b""), None);
+    }
+
+    #[test]
+    fn without_swap_pss_swap_stands_for_it() {
+        let smaps = b"Rss: 10 kB\nPss: 5 kB\nSwap: 3 kB\nRss: 1 kB\nPss: 1 kB\nSwap: 4 kB\n";
+        assert_eq!(parse_smaps(smaps).unwrap().swap_pss, 7 * 1024);
+        assert_eq!(parse_smaps(b"Rss: 10 kB\nSwap: 3 kB\nSwapPss: 0 kB\n").unwrap().swap_pss, 0);
+    }
+
+    #[test]
+    fn sums_of_huge_numbers_stay_at_the_largest() {
+        let huge = b"Rss: 99999999999999999999 kB\nPss_Anon: 18446744073709551615 kB\n";
+        let rollup = parse_smaps(huge).unwrap();
+        assert_eq!((rollup.rss, rollup.pss_parts), (MOST_BYTES, Some([MOST_BYTES, 0, 0])));
+        assert_eq!(parse_smaps(&huge.repeat(1000)).unwrap().rss, MOST_BYTES);
     }
 
     #[test]

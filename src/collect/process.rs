@@ -10,7 +10,8 @@ use super::cgroup::parse_membership;
 use super::error::CollectError;
 use super::files::{Buffer, PidPath, count_entries, open_at, reading_of_error, size_of};
 use super::parse::{
-    parse_cmdline, parse_fd_limit, parse_number, parse_smaps, parse_stat, parse_statm, parse_status, take_number,
+    narrow, parse_cmdline, parse_fd_limit, parse_number, parse_smaps, parse_stat, parse_statm, parse_status,
+    take_number,
 };
 use super::root::ProcRoot;
 use crate::model::cgroup::Membership;
@@ -135,20 +136,32 @@ impl ProcessReader {
         &mut self.buffer
     }
 
-    /// Finds out who a pid is, from `stat` alone: key, name, state.
-    pub(super) fn find(&mut self, pid: u32, now: BootMs) -> Result<ProcessSample, Unseen> {
-        let path = PidPath::new(pid, "stat");
-        let bytes = self.buffer.read_record(&self.proc, path.as_c_str()).map_err(|error| match error {
+    /// Finds out who a pid is: key, name, state from `stat`, and RSS. Gives its `statm` too, to be held or dropped:
+    /// reading it again later costs a third of opening it anew, and once the process has ended it answers ESRCH
+    /// whoever has the pid then.
+    ///
+    /// `statm` is opened first and read last: as it answers, the process was there all the while, and so `stat` was
+    /// its own.
+    pub(super) fn find(&mut self, pid: u32, now: BootMs) -> Result<(ProcessSample, OwnedFd), Unseen> {
+        let unseen = |error| match error {
             Errno::ACCESS | Errno::PERM => Unseen::Hidden,
             _ => Unseen::Gone,
-        })?;
+        };
+        let statm = open_at(&self.proc, PidPath::new(pid, "statm").as_c_str()).map_err(unseen)?;
+        let path = PidPath::new(pid, "stat");
+        let bytes = self.buffer.read_record(&self.proc, path.as_c_str()).map_err(unseen)?;
         let line = parse_stat(bytes).ok_or(Unseen::Gone)?;
         let identity =
             Identity { comm: Text::new(line.comm), is_kernel_thread: line.is_kernel_thread, ..Identity::default() };
         let key = ProcessKey { pid, start_time: line.start_time };
         let mut process = ProcessSample::found(key, Arc::new(identity));
         process.stat = Stamped::new(Reading::Value(line.stat), now);
-        Ok(process)
+        let bytes = self.buffer.read_held(&statm).map_err(unseen)?;
+        if bytes.is_empty() {
+            return Err(Unseen::Gone);
+        }
+        process.resident = parse_statm(bytes, self.page_size).into();
+        Ok((process, statm))
     }
 
     /// Whether the pid still belongs to the process of this key.
@@ -156,12 +169,6 @@ impl ProcessReader {
         let path = PidPath::new(key.pid, "stat");
         let bytes = self.buffer.read_record(&self.proc, path.as_c_str()).unwrap_or_default();
         parse_stat(bytes).is_some_and(|line| line.start_time == key.start_time)
-    }
-
-    /// Opens `statm` to be held: reading it again later costs a third of opening it anew, and once the process has
-    /// ended it answers ESRCH whoever has the pid then.
-    pub(super) fn open_statm(&self, pid: u32) -> Result<OwnedFd, Errno> {
-        open_at(&self.proc, PidPath::new(pid, "statm").as_c_str())
     }
 
     /// Reads `statm` by its path.
@@ -186,6 +193,17 @@ impl ProcessReader {
         self.read_statm(pid).map(|resident| if resident.size == 0 { 0 } else { resident.rss.saturating_add(slack) })
     }
 
+    /// Reads sources of a process that is not held. Its RSS is [`Reading::Gone`] where it has ended meanwhile: then
+    /// what was read may be of another that has its pid now.
+    pub(super) fn read_unheld(&mut self, process: &mut ProcessSample, sources: &[Source], now: BootMs) {
+        for source in sources {
+            self.read(process, *source, now);
+        }
+        if !self.is_same(process.key) {
+            process.resident = Reading::Gone;
+        }
+    }
+
     /// Reads one source anew into `process`.
     pub(super) fn read(&mut self, process: &mut ProcessSample, source: Source, now: BootMs) {
         let pid = process.key.pid;
@@ -204,8 +222,7 @@ impl ProcessReader {
             Source::Fds => process.fds = Stamped::new(self.read_fds(pid), now),
             Source::Limits => process.fd_limit = self.read_stamped(pid, "limits", now, parse_fd_limit),
             Source::OomScore => {
-                process.oom_score =
-                    self.read_stamped(pid, "oom_score", now, |bytes| parse_number(bytes).map(|n| n as u32));
+                process.oom_score = self.read_stamped(pid, "oom_score", now, |bytes| parse_number(bytes).map(narrow));
             }
         }
     }
@@ -280,7 +297,7 @@ impl ProcessReader {
         let path = PidPath::new(pid, "fd");
         if self.ability.has_fd_size {
             return match size_of(&self.proc, path.as_c_str()) {
-                Ok(size) => Reading::Value(size as u32),
+                Ok(size) => Reading::Value(narrow(size)),
                 Err(error) => reading_of_error(error),
             };
         }

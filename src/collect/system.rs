@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use super::error::CollectError;
 use super::files::Buffer;
-use super::parse::{kilobytes, lines, split_line, take_number};
+use super::parse::{kilobytes, lines, split_line, take_bytes, take_number};
 use super::root::ProcRoot;
 use super::sysv::read_sysv_shm;
 use crate::model::reading::{BootMs, Denial, Feature, Need, Reading, Stamped};
@@ -109,7 +109,8 @@ pub fn parse_meminfo(bytes: &[u8]) -> Meminfo {
     meminfo
 }
 
-/// Decodes `/proc/vmstat`. Stalls are summed over zones; before Linux 5.9 refaults were one line.
+/// Decodes `/proc/vmstat`. Stalls are summed over zones, and so are scans before Linux 4.8; before Linux 5.9 refaults
+/// were one line.
 pub fn parse_vmstat(bytes: &[u8]) -> Vmstat {
     let mut vmstat = Vmstat::default();
     for line in lines(bytes) {
@@ -118,7 +119,11 @@ pub fn parse_vmstat(bytes: &[u8]) -> Vmstat {
         let Some(value) = take_number(&mut rest) else { continue };
         let place = match name {
             b"workingset_refault" => Some(&mut vmstat.refault_file),
+            // Counts sleeps of those who reclaim, not pages.
+            b"pgscan_direct_throttle" => None,
             name if name.starts_with(b"allocstall") => Some(&mut vmstat.allocation_stalls),
+            name if name.starts_with(b"pgscan_direct") => Some(&mut vmstat.direct_scans),
+            name if name.starts_with(b"pgscan_kswapd") => Some(&mut vmstat.kswapd_scans),
             name => vmstat.line_mut(name),
         };
         if let Some(place) = place {
@@ -133,15 +138,27 @@ pub fn parse_vmstat(bytes: &[u8]) -> Vmstat {
 fn read_pressure(path: &Path, buffer: &mut Buffer) -> Reading<Pressure> {
     let absent = Reading::Unsupported(Need::Feature(Feature::Psi));
     match buffer.read_path(path) {
-        Ok(bytes) => procfs::MemoryPressure::from_read(bytes)
-            .map_or(absent, |read| Reading::Value(Pressure { some: stall(&read.some), full: stall(&read.full) })),
+        Ok(bytes) => parse_pressure(bytes).map_or(absent, Reading::Value),
         Err(Errno::ACCESS | Errno::PERM) => Reading::Denied(Denial::Root),
         Err(_) => absent,
     }
 }
 
-fn stall(read: &procfs::PressureRecord) -> Stall {
-    Stall { avg10: read.avg10, avg60: read.avg60, avg300: read.avg300, total_us: read.total }
+/// Decodes `/proc/pressure/memory`: a `some` and a `full` line (Documentation/accounting/psi.rst).
+pub fn parse_pressure(bytes: &[u8]) -> Option<Pressure> {
+    // The decoder takes it that a word and a blank begin each line, and panics where a torn file has less.
+    let mut heads = lines(bytes).map(|line| line.get(..5));
+    if heads.next()? != Some(b"some ") || heads.next()? != Some(b"full ") {
+        return None;
+    }
+    let read = procfs::MemoryPressure::from_read(bytes).ok()?;
+    Some(Pressure { some: stall(&read.some)?, full: stall(&read.full)? })
+}
+
+/// `None` where a share is no finite number, which no kernel writes.
+fn stall(read: &procfs::PressureRecord) -> Option<Stall> {
+    let is_plain = [read.avg10, read.avg60, read.avg300].into_iter().all(f32::is_finite);
+    is_plain.then_some(Stall { avg10: read.avg10, avg60: read.avg60, avg300: read.avg300, total_us: read.total })
 }
 
 /// Decodes `/proc/swaps`: a head line, then path, kind, size, use (KiB) and priority. Blanks in a path are written
@@ -166,9 +183,9 @@ fn read_zram(device: &Path, buffer: &mut Buffer) -> Option<Zram> {
     let name = device.file_name()?.as_encoded_bytes();
     Some(Zram {
         name: Text::new(name),
-        original: take_number(&mut rest)?,
-        compressed: take_number(&mut rest)?,
-        used: take_number(&mut rest)?,
+        original: take_bytes(&mut rest)?,
+        compressed: take_bytes(&mut rest)?,
+        used: take_bytes(&mut rest)?,
     })
 }
 
@@ -176,7 +193,7 @@ fn read_zram(device: &Path, buffer: &mut Buffer) -> Option<Zram> {
 fn parse_arc_size(bytes: &[u8]) -> Option<u64> {
     let mut rest = lines(bytes).find_map(|line| line.strip_prefix(b"size "))?;
     take_number(&mut rest)?;
-    take_number(&mut rest)
+    take_bytes(&mut rest)
 }
 
 #[cfg(test)]
@@ -197,6 +214,26 @@ mod tests {
         assert_eq!(vmstat.swap_in, Reading::Value(3));
         assert_eq!(vmstat.allocation_stalls, Reading::Value(5));
         assert_eq!(vmstat.refault_file, Reading::Value(9));
+    }
+
+    #[test]
+    fn scans_before_4_8_are_summed_over_zones() {
+        let vmstat = parse_vmstat(
+            b"pgscan_kswapd_dma 1\npgscan_kswapd_normal 2\npgscan_direct_dma32 4\npgscan_direct_throttle 8\n",
+        );
+        assert_eq!(vmstat.kswapd_scans, Reading::Value(3));
+        assert_eq!(vmstat.direct_scans, Reading::Value(4));
+    }
+
+    #[test]
+    fn a_torn_pressure_file_has_no_value() {
+        let whole = b"some avg10=1.50 avg60=0.25 avg300=0.00 total=7\nfull avg10=0.50 avg60=0.00 avg300=0.00 total=3\n";
+        let pressure = parse_pressure(whole).unwrap();
+        assert_eq!((pressure.some.avg10, pressure.some.total_us, pressure.full.total_us), (1.5, 7, 3));
+        let torn = (0..whole.len() - 2).filter(|length| parse_pressure(&whole[..*length]).is_some());
+        assert_eq!(torn.count(), 0);
+        assert_eq!(parse_pressure("some\u{e9} x=1\nfull avg10=1".as_bytes()), None);
+        assert_eq!(parse_pressure(&whole.map(|byte| if byte == b'1' { b'x' } else { byte })), None);
     }
 
     #[test]

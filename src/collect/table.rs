@@ -81,6 +81,7 @@ impl ProcessTable {
             .filter(|pid| entries.binary_search_by_key(pid, |entry| entry.process.key.pid).is_err())
             .collect();
         if new.is_empty() {
+            self.hidden = 0;
             return;
         }
         let to_hold = self.may_hold.saturating_sub(entries.len());
@@ -136,9 +137,9 @@ fn find_all(pids: &[u32], to_hold: usize, reader: &mut ProcessReader, now: BootM
     let mut found = Found::default();
     for pid in pids {
         match reader.find(*pid, now) {
-            Ok(process) => {
+            Ok((process, statm)) => {
                 let may_hold = found.entries.len() < to_hold;
-                found.entries.push(Entry::new(process, reader, may_hold, now));
+                found.entries.push(Entry::new(process, may_hold.then_some(statm), now));
             }
             Err(Unseen::Hidden) => found.hidden += 1,
             Err(Unseen::Gone) => {}

@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError};
 
 use super::crew::{for_each, threads_for};
 use super::process::ProcessReader;
-use crate::model::field::Source;
 use crate::model::process::{ProcessSample, Rollup};
 use crate::model::reading::{BootMs, Denial, Reading};
 
@@ -43,11 +42,10 @@ pub(super) fn read_top(pids: &[u32], most: usize, reader: &mut ProcessReader, at
     let mut processes: Vec<_> = candidates
         .into_iter()
         .filter_map(|candidate| {
-            let mut process = reader.find(candidate.pid, at).ok()?;
+            let (mut process, _) = reader.find(candidate.pid, at).ok()?;
             if process.key.start_time.saturating_mul(1000) / clock_ticks.max(1) > at.0 {
                 return None;
             }
-            reader.read(&mut process, Source::Statm, at);
             process.rollup.reading = candidate.rollup;
             process.rollup.at = at;
             Some(process)

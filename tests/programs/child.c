@@ -7,6 +7,9 @@
  *   child NAME stubborn            ignores SIGTERM
  *   child NAME family COUNT        COUNT children that wait
  *   child NAME burst               starts and reaps short-lived children without pause
+ *   child NAME kinds COUNT         COUNT children that live for some milliseconds each and are followed by others: one
+ *                                  of kind K is called kind-K, belongs to user 10000+K, has K files open beside
+ *                                  those it inherits and may have 1000+K; only root can start them
  *   child NAME hold KIB            has KIB KiB of dirty anonymous memory
  *   child NAME share KIB COUNT     shares KIB KiB of dirty memory (MAP_SHARED) with COUNT children that wait
  *   child NAME map FILE            has all of FILE mapped and in RAM, unchanged
@@ -25,9 +28,15 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+static void fail(const char *what) {
+    perror(what);
+    exit(1);
+}
 
 static void wait_ms(long ms) {
     struct timespec t = {ms / 1000, ms % 1000 * 1000000};
@@ -78,9 +87,35 @@ static void burst(void) {
     }
 }
 
-static void fail(const char *what) {
-    perror(what);
-    exit(1);
+static void be_of_kind(int kind, long life_ms) {
+    char name[16];
+    struct rlimit limit = {1000 + kind, 1000 + kind};
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (int i = 0; i < kind; i++)
+        if (open("/dev/null", O_RDONLY) < 0) fail("open");
+    if (setrlimit(RLIMIT_NOFILE, &limit)) fail("setrlimit");
+    if (setgid(10000 + kind) || setuid(10000 + kind)) fail("setuid");
+    snprintf(name, sizeof name, "kind-%d", kind);
+    /* The last step: who bears the name has all of it. */
+    prctl(PR_SET_NAME, name);
+    wait_ms(life_ms);
+    _exit(0);
+}
+
+static void kinds(int count) {
+    int alive = 0;
+    unsigned seed = 1;
+    for (int kind = 0;; kind = (kind + 1) % 97) {
+        seed = seed * 1103515245 + 12345;
+        pid_t pid = fork();
+        if (pid == 0) be_of_kind(kind, 5 + (seed >> 16) % 15);
+        if (pid > 0) alive++;
+        /* Where the pids have run out one has to end first. */
+        while (alive >= count || (pid < 0 && alive > 0)) {
+            if (waitpid(-1, NULL, 0) > 0) alive--;
+            pid = 0;
+        }
+    }
 }
 
 static char *touch(size_t bytes, int sharing) {
@@ -146,5 +181,6 @@ int main(int argc, char **argv) {
     if (!strcmp(mode, "leak")) leak((size_t)first * 1024, second);
     if (!strcmp(mode, "files")) files((int)first, second);
     if (!strcmp(mode, "burst")) burst();
+    if (!strcmp(mode, "kinds")) kinds((int)first);
     for (;;) pause();
 }

@@ -43,6 +43,12 @@ impl Program {
         child(name, &["burst"])
     }
 
+    /// A process with `count` children at a time that live for some milliseconds each. One of kind K is called
+    /// `kind-K`, belongs to user 10000+K, has K files open beside `base` and may have 1000+K. Only root can start them.
+    pub fn kinds(name: &str, count: u32) -> Self {
+        child(name, &["kinds", &count.to_string()])
+    }
+
     /// A process with `kib` KiB of dirty anonymous memory.
     pub fn holder(name: &str, kib: u32) -> Self {
         child(name, &["hold", &kib.to_string()])
