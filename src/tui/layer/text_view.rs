@@ -54,7 +54,7 @@ impl TextView {
         ];
         for field in PROCESS_FIELDS.iter().filter(|field| field.width > 0 && field.key != "history") {
             let reading = (field.get)(row);
-            let reason = reading.explain();
+            let reason = field.explain(&reading);
             let (value, role, note) = match &reading {
                 Reading::Value(value) => (value.to_string(), Role::Text, field.help.to_owned()),
                 Reading::Stale(value, age) => {

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use super::list::Line;
 use super::{LineKey, Processes};
-use crate::model::field::{ProcessField, Unit, Value};
+use crate::model::field::{Aggregate, ProcessField, Unit, Value};
 use crate::model::group::Bound;
 use crate::model::reading::Reading;
 use crate::model::snapshot::{Row, Snapshot};
@@ -15,22 +15,22 @@ use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::graph::{self, Scale};
 use crate::tui::widget::line::{fill, put, put_right};
 
-/// The last column never falls below this while others can go.
-const LEAST_COMMAND: u16 = 12;
-
-/// Columns in the order in which they are given up where there is no room.
-const DISPENSABLE: [&str; 8] = ["history", "uss", "swap", "user", "fds", "growth", "rss", "threads"];
+/// The last column never falls below this while others can go: enough to recognise a program.
+fn least_command(width: u16) -> u16 {
+    (width / 4).clamp(12, 18)
+}
 
 /// The columns that fit, with their widths.
 pub(super) fn layout(columns: &[&'static ProcessField], width: u16) -> Vec<(&'static ProcessField, u16)> {
     let mut chosen: Vec<&'static ProcessField> = columns.to_vec();
+    let least = least_command(width);
     let needed = |chosen: &[&'static ProcessField]| -> u16 {
-        chosen.iter().map(|field| if field.width == 0 { LEAST_COMMAND } else { field.width } + 1).sum()
+        chosen.iter().map(|field| if field.width == 0 { least } else { field.width } + 1).sum()
     };
     while needed(&chosen) > width && chosen.len() > 1 {
-        let goes = DISPENSABLE.iter().find_map(|key| chosen.iter().position(|field| field.key == *key));
-        // Then from the right, but for the one that takes what is left.
-        let goes = goes.or_else(|| chosen.iter().rposition(|field| field.width > 0)).unwrap_or(chosen.len() - 1);
+        // The one that takes what is left goes last.
+        let rank = |(place, field): &(usize, &&ProcessField)| (field.width > 0, field.dispensable, *place);
+        let goes = chosen.iter().enumerate().max_by_key(|entry| rank(entry)).map_or(0, |(place, _)| place);
         chosen.remove(goes);
     }
     let fixed: u16 = chosen.iter().map(|field| if field.width == 0 { 0 } else { field.width + 1 }).sum();
@@ -150,7 +150,7 @@ fn draw_line(
                     let mark = if *is_folded { "[+]" } else { "[-]" };
                     let text = format!("{mark} {} ({})", group.name, group.members.len());
                     painter.text(cell, &text, painter.theme.style(Role::Title));
-                } else if field.unit != Unit::Series {
+                } else if field.unit != Unit::Series && field.aggregate != Aggregate::None {
                     let (reading, bound) = group.total(snapshot, field);
                     painter.value(cell, field, &reading, bound);
                 }
@@ -283,7 +283,7 @@ fn draw_foot(panel: &Processes, buf: &mut Buffer, snapshot: &Snapshot, theme: &T
 
 fn first_reason(panel: &Processes, row: &Row<'_>) -> Option<String> {
     panel.columns.iter().find_map(|field| {
-        let reason = (field.get)(row).explain()?;
+        let reason = field.explain(&(field.get)(row))?;
         (field.unit != Unit::Text && field.unit != Unit::Series)
             .then(|| format!("{} of {}: {reason}", field.title, row.process.key.pid))
     })
