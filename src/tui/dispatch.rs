@@ -8,8 +8,8 @@ use super::layer::menu::Menu;
 use super::layer::text_view::TextView;
 use super::layer::{Layer, palette};
 use super::menus;
-use super::screen::Screen;
 use super::screen::processes::Direction;
+use super::screen::{Screen, log};
 use super::theme::Role;
 use crate::model::field::process_field;
 use crate::model::reading::BootMs;
@@ -71,7 +71,7 @@ impl App {
         let snapshot = &*update.snapshot;
         let list = &mut self.processes;
         if self.screen != Screen::Processes {
-            self.screen.scroll(action);
+            self.scroll_text(action);
             return;
         }
         match action {
@@ -109,6 +109,16 @@ impl App {
                 }
             }
         }
+    }
+
+    /// Scrolls the screen of text that is shown.
+    pub(super) fn scroll_text(&mut self, action: Action) {
+        let rows = usize::from(super::view::body(self.area).height.saturating_sub(1));
+        let lines = match self.screen {
+            Screen::Ended { .. } => self.update.as_ref().map_or(0, |update| update.ended.len()),
+            _ => log::length(&self.log),
+        };
+        self.screen.scroll(action, lines.saturating_sub(rows));
     }
 
     fn show(&mut self, screen: Screen) {

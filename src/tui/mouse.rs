@@ -70,7 +70,7 @@ impl App {
         if self.screen == Screen::Processes {
             self.processes.scroll_lines(lines);
         } else {
-            self.screen.scroll(if lines > 0 { Action::MoveDown } else { Action::MoveUp });
+            self.scroll_text(if lines > 0 { Action::MoveDown } else { Action::MoveUp });
         }
         self.settle();
     }

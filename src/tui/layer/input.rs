@@ -90,12 +90,12 @@ impl Input {
         let (hint, role) = match (&self.error, self.purpose) {
             (Some(error), _) => (format!(" {error}"), Role::Danger),
             (None, Purpose::Filter) => (
-                " rss>100M  user=app  node  fds>900 or growth>1M  not root  command~^php   enter keep  esc undo"
+                " enter keep  esc undo   rss>100M  user=app  node  fds>900 or growth>1M  not root  command~^php"
                     .to_owned(),
                 Role::Muted,
             ),
             (None, Purpose::Search) => {
-                (" down/up next and previous match  enter keep  esc close".to_owned(), Role::Muted)
+                (" enter keep  esc close  down/up next and previous match".to_owned(), Role::Muted)
             }
         };
         fill(buf, above, theme.style(Role::Text));

@@ -196,15 +196,14 @@ impl Painter<'_> {
     fn command(&mut self, cell: Rect, row: &Row<'_>, follows: &[bool], fold: Option<bool>, is_tagged: bool) {
         let mut x = cell.x;
         let muted = self.style(Role::Muted);
-        let guides = self.theme.pick(["│ ", "  ", "├─", "└─"], ["| ", "  ", "|-", "`-"]);
+        let guides = self.theme.pick(["│  ", "   ", "├─ ", "└─ "], ["|  ", "   ", "|- ", "`- "]);
         let own = follows.len().saturating_sub(1);
         for (level, follows) in follows.iter().enumerate() {
             let guide = guides[usize::from(!follows) + if level == own { 2 } else { 0 }];
             x += put(self.buf, x, cell.y, cell.right().saturating_sub(x), guide, muted);
         }
-        if let Some(is_folded) = fold {
-            let mark = if is_folded { "+ " } else { "- " };
-            x += put(self.buf, x, cell.y, cell.right().saturating_sub(x), mark, muted);
+        if fold == Some(true) {
+            x += put(self.buf, x, cell.y, cell.right().saturating_sub(x), "[+] ", muted);
         }
         if is_tagged {
             x += put(
