@@ -72,6 +72,8 @@ pub struct App {
     pub(super) last_click: Click,
     search: String,
     interval: Duration,
+    /// When watching began.
+    since: BootMs,
 }
 
 /// Why the face can't start.
@@ -91,9 +93,11 @@ pub enum StartError {
 /// Outcomes that are remembered.
 const LOG: usize = 200;
 
-/// How far back a process's line and the machine's graph reach.
-const SERIES_SPAN: Duration = Duration::from_mins(10);
-const MACHINE_SPAN: Duration = Duration::from_hours(1);
+/// How far back a process's line reaches, in minutes, as there is more and more to show.
+const SERIES_SPANS: [u64; 4] = [1, 2, 5, 10];
+
+/// The same of the machine's graph.
+const MACHINE_SPANS: [u64; 6] = [1, 2, 5, 15, 30, 60];
 
 /// Times between samples that keys step through.
 pub(super) const INTERVALS: [Duration; 9] = [
@@ -143,6 +147,7 @@ impl App {
             area: Rect::new(0, 0, 80, 24),
             last_click: None,
             search: String::new(),
+            since: BootMs::default(),
             options,
         })
     }
@@ -160,9 +165,9 @@ impl App {
             },
             series: visible,
             series_points: self.processes.history_points().max(1),
-            series_span: SERIES_SPAN,
+            series_span: self.span(&SERIES_SPANS),
             machine_points: header::points(self.area).max(1),
-            machine_span: MACHINE_SPAN,
+            machine_span: self.machine_span(),
             at: match self.temporality {
                 Temporality::Past(at) => Some(at),
                 _ => None,
@@ -171,11 +176,26 @@ impl App {
         }
     }
 
+    /// The shortest of these that holds everything watched so far, or the longest.
+    fn span(&self, minutes: &[u64]) -> Duration {
+        let watched = self.update.as_ref().map_or(0, |update| update.timeline.newest.since(self.since)) / 60_000;
+        let fits = minutes.iter().find(|minutes| **minutes > watched);
+        Duration::from_mins(fits.or(minutes.last()).copied().unwrap_or(1))
+    }
+
+    /// How far back the machine's graph reaches.
+    pub(super) fn machine_span(&self) -> Duration {
+        self.span(&MACHINE_SPANS)
+    }
+
     /// Takes an update. A paused face keeps the one it has.
     pub fn take(&mut self, update: Arc<Update>) {
         if self.temporality == Temporality::Paused && self.update.is_some() {
             return;
         }
+        // The oldest moments are forgotten in time; when watching began is not.
+        self.since =
+            if self.update.is_none() { update.timeline.oldest } else { self.since.min(update.timeline.oldest) };
         self.update = Some(update);
         self.settle();
     }

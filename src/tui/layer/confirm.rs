@@ -63,7 +63,7 @@ impl Confirm {
         let for_effects = room.saturating_sub(lines.len() + 2 * blanks);
         let blank = || std::iter::repeat_n((String::new(), text), blanks);
         lines.extend(blank());
-        lines.extend(shorten(effects, for_effects, |_| ("…".to_owned(), text)));
+        lines.extend(shorten(effects, for_effects, |_| (theme.pick("…", "...").to_owned(), text)));
         lines.extend(blank());
         lines.extend(answer);
         let inside = popup::frame(buf, screen, width, lines.len() as u16, &self.plan.title, hint, theme);

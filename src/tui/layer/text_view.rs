@@ -8,7 +8,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::Answer;
-use crate::model::field::PROCESS_FIELDS;
+use crate::model::field::{PROCESS_FIELDS, Unit};
 use crate::model::reading::Reading;
 use crate::model::snapshot::Row;
 use crate::tui::action::{ACTIONS, Group};
@@ -74,13 +74,14 @@ impl TextView {
                 Reading::Stale(value, age) => {
                     (value.to_string(), Role::Stale, format!("{} Read {} s ago.", field.help, age / 1000))
                 }
-                _ => ("-".to_owned(), Role::Muted, reason.unwrap_or_default()),
+                _ => ("-".to_owned(), Role::Muted, reason.clone().unwrap_or_default()),
             };
-            lines.push(vec![
-                (format!("{:>10}", field.title), Role::Muted),
-                (format!("{value:>8}"), role),
-                (note, Role::Muted),
-            ]);
+            let title = (format!("{:>10}", field.title), Role::Muted);
+            lines.push(if field.unit == Unit::Text && columns(&value) > 8 {
+                vec![title, (value, role)]
+            } else {
+                vec![title, (format!("{value:>8}"), role), (note, Role::Muted)]
+            });
         }
         Self { title: format!("process {}", key.pid), lines, offset: 0, most: Cell::new(usize::MAX) }
     }
@@ -127,10 +128,10 @@ impl TextView {
     /// many lines as it takes.
     fn fit(&self, width: u16) -> Vec<Vec<Piece<'_>>> {
         let cells = self.lines.iter().map(Vec::len).max().unwrap_or(1);
-        // A line of one cell is a heading and measures nothing.
+        // The last cell of a line takes what is left and measures nothing.
         let widths: Vec<u16> = (0..cells.saturating_sub(1))
             .map(|cell| {
-                let own = self.lines.iter().filter(|line| line.len() > 1).filter_map(|line| line.get(cell));
+                let own = self.lines.iter().filter(|line| line.len() > cell + 1).map(|line| &line[cell]);
                 own.map(|(text, _)| columns(text)).max().unwrap_or(0).min(width / 2)
             })
             .collect();

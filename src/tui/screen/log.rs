@@ -50,19 +50,17 @@ fn lines_of(outcome: &Outcome, arrow: &str) -> Vec<(String, Role)> {
         Ok(text) => (format!("           {text}"), Role::Good),
         Err(text) => (format!("           {text}"), Role::Danger),
     }));
-    lines.extend(
-        outcome.measured.iter().map(|measured| (format!("           {}", before_after(measured, arrow)), Role::Text)),
-    );
+    if let Some(measured) = &outcome.measured {
+        lines.extend(before_after(measured, arrow).map(|line| (format!("           {line}"), Role::Text)));
+    }
     lines
 }
 
-fn before_after(measured: &Measured, arrow: &str) -> String {
+fn before_after(measured: &Measured, arrow: &str) -> [String; 2] {
     let pair = |name: &str, before: u64, after: u64| format!("{name} {} {arrow} {}", Bytes(before), Bytes(after));
-    [
-        pair("free", measured.free_before, measured.free_after),
-        pair("available", measured.available_before, measured.available_after),
-        pair("cache", measured.cache_before, measured.cache_after),
-        pair("reclaimable slab", measured.slab_before, measured.slab_after),
-    ]
-    .join("  ")
+    let free = pair("free", measured.free_before, measured.free_after);
+    let available = pair("available", measured.available_before, measured.available_after);
+    let cache = pair("cache", measured.cache_before, measured.cache_after);
+    let slab = pair("reclaimable slab", measured.slab_before, measured.slab_after);
+    [format!("{free}  {available}"), format!("{cache}  {slab}")]
 }
