@@ -14,7 +14,7 @@ use super::layer::{Answer, Deed, Layer};
 use super::mouse::Click;
 use super::screen::Screen;
 use super::screen::processes::list::Order;
-use super::screen::processes::{Direction, Processes};
+use super::screen::processes::{Direction, LineKey, Processes};
 use super::settings::{Options, Settings};
 use super::theme::{Role, Theme, ThemeError};
 use crate::act::effect::{Effect, Outcome, Plan};
@@ -71,6 +71,8 @@ pub struct App {
     pub(super) area: Rect,
     pub(super) last_click: Click,
     search: String,
+    /// The line that was selected when the search began.
+    pub(super) search_origin: Option<LineKey>,
     interval: Duration,
     /// When watching began.
     since: BootMs,
@@ -147,6 +149,7 @@ impl App {
             area: Rect::new(0, 0, 80, 24),
             last_click: None,
             search: String::new(),
+            search_origin: None,
             since: BootMs::default(),
             options,
         })
@@ -298,7 +301,7 @@ impl App {
             },
             Deed::Search(word, direction) => {
                 self.search = word;
-                self.find(direction);
+                self.find_while_typing(direction);
             }
             Deed::Ask(effect) => self.ask(effect),
             Deed::Run(effect) => return vec![Command::Run(effect)],
@@ -324,6 +327,20 @@ impl App {
         if !self.search.is_empty() && !self.processes.search(&update.snapshot, &self.search, direction) {
             self.say(format!("no line holds `{}`", self.search), Role::Warn);
         }
+    }
+
+    /// Finds from where the search began, so that a longer word can lead back; going on begins anew.
+    fn find_while_typing(&mut self, direction: Direction) {
+        if direction == Direction::Here
+            && let Some(origin) = self.search_origin.clone()
+        {
+            self.processes.select(origin);
+        }
+        self.find(direction);
+        if direction != Direction::Here {
+            self.search_origin = self.processes.selected_line().cloned();
+        }
+        self.processes.reveal();
     }
 
     fn ask(&mut self, effect: Effect) {

@@ -39,7 +39,10 @@ impl App {
                 let text = self.processes.filter().map(ToString::to_string).unwrap_or_default();
                 self.layers.push(Layer::Input(Input::new(Purpose::Filter, &text)));
             }
-            Action::Search => self.layers.push(Layer::Input(Input::new(Purpose::Search, ""))),
+            Action::Search => {
+                self.search_origin = self.processes.selected_line().cloned();
+                self.layers.push(Layer::Input(Input::new(Purpose::Search, "")));
+            }
             Action::SearchNext => self.find(Direction::Next),
             Action::SearchPrevious => self.find(Direction::Previous),
             Action::OpenSortMenu => self.layers.push(Layer::Menu(menus::sort(self.processes.order().by))),

@@ -41,7 +41,8 @@ impl Input {
         match (key.code, is_ctrl) {
             (KeyCode::Esc, _) | (KeyCode::Char('c' | 'g'), true) => match self.purpose {
                 Purpose::Filter => Answer::CloseAnd(Deed::Filter(self.before.clone())),
-                Purpose::Search => Answer::Close,
+                // Nothing is looked for: the selection is where it was.
+                Purpose::Search => Answer::CloseAnd(Deed::Search(String::new(), Direction::Here)),
             },
             (KeyCode::Enter, _) if self.error.is_none() => Answer::CloseAnd(self.deed(Direction::Here)),
             (KeyCode::Down, _) if self.purpose == Purpose::Search => Answer::StayAnd(self.deed(Direction::Next)),

@@ -166,7 +166,10 @@ fn rank(label: &str, note: &str, word: &str) -> Option<usize> {
     if word.is_empty() || label.starts_with(word) {
         return Some(0);
     }
-    if label.split_whitespace().any(|part| part.starts_with(word)) {
+    // A signal is called with and without its SIG.
+    let begins =
+        |part: &str| part.starts_with(word) || part.strip_prefix("sig").is_some_and(|part| part.starts_with(word));
+    if label.split_whitespace().any(begins) {
         return Some(1);
     }
     if label.contains(word) {

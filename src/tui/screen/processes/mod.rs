@@ -195,6 +195,16 @@ impl Processes {
         self.selected = Some(key);
     }
 
+    /// Shows the selected line when the list is built next.
+    pub fn reveal(&mut self) {
+        self.is_reveal_due = true;
+    }
+
+    /// The selected line.
+    pub fn selected_line(&self) -> Option<&LineKey> {
+        self.selected.as_ref()
+    }
+
     /// The selected process; `None` on a group or an empty list.
     pub fn selected(&self) -> Option<ProcessKey> {
         match self.selected {
