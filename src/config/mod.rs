@@ -13,7 +13,7 @@ use crate::tui::settings::{Options, Settings};
 use crate::tui::theme::Depth;
 
 /// Columns of the list unless others are chosen.
-pub const COLUMNS: [&str; 10] = ["pid", "user", "pss", "rss", "uss", "swap", "fds", "history", "growth", "command"];
+pub use crate::tui::screen::processes::DEFAULT_COLUMNS as COLUMNS;
 
 /// The fields of these keys, those that exist.
 pub fn fields(keys: &[&str]) -> Vec<&'static ProcessField> {

@@ -99,6 +99,9 @@ impl Group {
         if field.key == "name" || field.key == "command" {
             return (Reading::Value(Value::Text(self.name.clone().into())), Bound::Exact);
         }
+        if field.aggregate == Aggregate::None {
+            return (Reading::Unsupported(Need::NotApplicable), Bound::Exact);
+        }
         let (mut sum, mut largest, mut unknown, mut oldest) = (0.0, None::<f64>, 0usize, 0u64);
         let mut why = Reading::Unsupported(Need::NotApplicable);
         for member in &self.members {
@@ -121,9 +124,8 @@ impl Group {
         }
         let Some(largest) = largest else { return (why, Bound::Exact) };
         let number = match field.aggregate {
-            Aggregate::None => return (Reading::Unsupported(Need::NotApplicable), Bound::Exact),
             Aggregate::Max => largest,
-            Aggregate::Sum | Aggregate::UpperBound => sum,
+            _ => sum,
         };
         let is_upper = field.aggregate == Aggregate::UpperBound && self.members.len() > 1;
         let bound = match (is_upper, unknown > 0) {
@@ -179,6 +181,16 @@ mod tests {
         let groups = group(&snapshot, GroupBy::Command, [2]);
         assert_eq!(total(&groups[0], "pss").0, Reading::Pending, "nothing known is not zero");
         assert_eq!(total(&groups[0], "rss").1, Bound::Exact, "one member shares with nobody");
+    }
+
+    #[test]
+    fn what_says_nothing_of_a_group_is_no_zero() {
+        let snapshot = web_server();
+        let groups = group(&snapshot, GroupBy::Command, 0..3);
+        for key in ["user", "pid", "fd_limit"] {
+            let (reading, _) = groups[0].total(&snapshot, process_field(key).unwrap());
+            assert_eq!(reading, Reading::Unsupported(Need::NotApplicable), "{key}");
+        }
     }
 
     #[test]

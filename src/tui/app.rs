@@ -7,16 +7,11 @@ use std::time::Duration;
 use crossterm::event::KeyEvent;
 use ratatui::layout::Rect;
 
-use super::action::Action;
 use super::header;
 use super::keymap::{Keymap, KeymapError};
-use super::layer::columns::Columns;
 use super::layer::confirm::Confirm;
-use super::layer::input::{Input, Purpose};
-use super::layer::menu::Menu;
-use super::layer::text_view::TextView;
-use super::layer::{Answer, Deed, Layer, palette};
-use super::menus;
+use super::layer::{Answer, Deed, Layer};
+use super::mouse::Click;
 use super::screen::Screen;
 use super::screen::processes::list::Order;
 use super::screen::processes::{Direction, LineKey, Processes};
@@ -24,7 +19,6 @@ use super::settings::{Options, Settings};
 use super::theme::{Role, Theme, ThemeError};
 use crate::act::effect::{Effect, Outcome, Plan};
 use crate::collect::demand::Demand;
-use crate::model::field::{ProcessField, process_field};
 use crate::model::query::Query;
 use crate::model::reading::BootMs;
 use crate::session::request::Request;
@@ -75,8 +69,13 @@ pub struct App {
     pub(super) alert: Option<String>,
     pub(super) clock: String,
     pub(super) area: Rect,
+    pub(super) last_click: Click,
     search: String,
+    /// The line that was selected when the search began.
+    pub(super) search_origin: Option<LineKey>,
     interval: Duration,
+    /// When watching began.
+    since: BootMs,
 }
 
 /// Why the face can't start.
@@ -96,12 +95,14 @@ pub enum StartError {
 /// Outcomes that are remembered.
 const LOG: usize = 200;
 
-/// How far back a process's line and the machine's graph reach.
-const SERIES_SPAN: Duration = Duration::from_mins(10);
-const MACHINE_SPAN: Duration = Duration::from_hours(1);
+/// How far back a process's line reaches, in minutes, as there is more and more to show.
+const SERIES_SPANS: [u64; 4] = [1, 2, 5, 10];
+
+/// The same of the machine's graph.
+const MACHINE_SPANS: [u64; 6] = [1, 2, 5, 15, 30, 60];
 
 /// Times between samples that keys step through.
-const INTERVALS: [Duration; 9] = [
+pub(super) const INTERVALS: [Duration; 9] = [
     Duration::from_millis(250),
     Duration::from_millis(500),
     Duration::from_secs(1),
@@ -146,7 +147,10 @@ impl App {
             alert: None,
             clock: String::new(),
             area: Rect::new(0, 0, 80, 24),
+            last_click: None,
             search: String::new(),
+            search_origin: None,
+            since: BootMs::default(),
             options,
         })
     }
@@ -164,9 +168,9 @@ impl App {
             },
             series: visible,
             series_points: self.processes.history_points().max(1),
-            series_span: SERIES_SPAN,
+            series_span: self.span(&SERIES_SPANS),
             machine_points: header::points(self.area).max(1),
-            machine_span: MACHINE_SPAN,
+            machine_span: self.machine_span(),
             at: match self.temporality {
                 Temporality::Past(at) => Some(at),
                 _ => None,
@@ -175,11 +179,26 @@ impl App {
         }
     }
 
+    /// The shortest of these that holds everything watched so far, or the longest.
+    fn span(&self, minutes: &[u64]) -> Duration {
+        let watched = self.update.as_ref().map_or(0, |update| update.timeline.newest.since(self.since)) / 60_000;
+        let fits = minutes.iter().find(|minutes| **minutes > watched);
+        Duration::from_mins(fits.or(minutes.last()).copied().unwrap_or(1))
+    }
+
+    /// How far back the machine's graph reaches.
+    pub(super) fn machine_span(&self) -> Duration {
+        self.span(&MACHINE_SPANS)
+    }
+
     /// Takes an update. A paused face keeps the one it has.
     pub fn take(&mut self, update: Arc<Update>) {
         if self.temporality == Temporality::Paused && self.update.is_some() {
             return;
         }
+        // The oldest moments are forgotten in time; when watching began is not.
+        self.since =
+            if self.update.is_none() { update.timeline.oldest } else { self.since.min(update.timeline.oldest) };
         self.update = Some(update);
         self.settle();
     }
@@ -282,7 +301,7 @@ impl App {
             },
             Deed::Search(word, direction) => {
                 self.search = word;
-                self.find(direction);
+                self.find_while_typing(direction);
             }
             Deed::Ask(effect) => self.ask(effect),
             Deed::Run(effect) => return vec![Command::Run(effect)],
@@ -294,7 +313,7 @@ impl App {
         self.message = Some((text.into(), role));
     }
 
-    fn set_interval(&mut self, interval: Duration) {
+    pub(super) fn set_interval(&mut self, interval: Duration) {
         self.interval = interval.clamp(INTERVALS[0], Duration::from_hours(1));
         self.say(format!("a sample every {}", show_interval(self.interval)), Role::Text);
     }
@@ -303,173 +322,30 @@ impl App {
         self.interval
     }
 
-    fn find(&mut self, direction: Direction) {
+    pub(super) fn find(&mut self, direction: Direction) {
         let Some(update) = self.update.clone() else { return };
         if !self.search.is_empty() && !self.processes.search(&update.snapshot, &self.search, direction) {
             self.say(format!("no line holds `{}`", self.search), Role::Warn);
         }
     }
 
+    /// Finds from where the search began, so that a longer word can lead back; going on begins anew.
+    fn find_while_typing(&mut self, direction: Direction) {
+        if direction == Direction::Here
+            && let Some(origin) = self.search_origin.clone()
+        {
+            self.processes.select(origin);
+        }
+        self.find(direction);
+        if direction != Direction::Here {
+            self.search_origin = self.processes.selected_line().cloned();
+        }
+        self.processes.reveal();
+    }
+
     fn ask(&mut self, effect: Effect) {
         let plan = (self.planner)(&effect);
         self.layers.push(Layer::Confirm(Confirm::new(effect, plan)));
-    }
-
-    /// Does what a key means.
-    pub fn act(&mut self, action: Action) -> Vec<Command> {
-        if action.spec().is_dangerous {
-            if self.options.is_read_only {
-                self.say(format!("{}: refused, memtide was started with --read-only", action.spec().title), Role::Warn);
-                return Vec::new();
-            }
-            if let Temporality::Past(_) = self.temporality {
-                self.say("this is the past: press l to return to the present first", Role::Warn);
-                return Vec::new();
-            }
-        }
-        match action {
-            Action::Quit => return vec![Command::Quit],
-            Action::Suspend => return vec![Command::Suspend],
-            Action::Redraw => return vec![Command::Redraw],
-            Action::SaveSettings => return vec![Command::Save(self.settings())],
-            Action::Help => self.layers.push(Layer::Text(TextView::help(&self.keymap))),
-            Action::Palette => self.layers.push(Layer::Menu(Menu::palette(palette::items(&self.keymap)))),
-            Action::Back => self.back(),
-            Action::Filter => {
-                let text = self.processes.filter().map(ToString::to_string).unwrap_or_default();
-                self.layers.push(Layer::Input(Input::new(Purpose::Filter, &text)));
-            }
-            Action::Search => self.layers.push(Layer::Input(Input::new(Purpose::Search, ""))),
-            Action::SearchNext => self.find(Direction::Next),
-            Action::SearchPrevious => self.find(Direction::Previous),
-            Action::OpenSortMenu => self.layers.push(Layer::Menu(menus::sort(self.processes.order().by))),
-            Action::OpenGroupMenu => self.layers.push(Layer::Menu(menus::group())),
-            Action::OpenThemeMenu => self.layers.push(Layer::Menu(menus::theme(&self.theme.name))),
-            Action::OpenColumns => self.layers.push(Layer::Columns(Columns::new(self.processes.columns()))),
-            Action::Signal => self.open_signal_menu(),
-            Action::DropCaches => self.layers.push(Layer::Menu(menus::drop_caches())),
-            Action::OpenDetails => self.open_details(),
-            Action::ShowLog => self.show(Screen::LOG),
-            Action::ShowEnded => self.show(Screen::ENDED),
-            Action::Earlier | Action::Later | Action::MuchEarlier | Action::MuchLater => self.travel(action),
-            Action::GoLive => self.temporality = Temporality::Live,
-            Action::Pause => {
-                self.temporality = match self.temporality {
-                    Temporality::Paused => Temporality::Live,
-                    _ => Temporality::Paused,
-                };
-            }
-            Action::Faster | Action::Slower => self.step_interval(action == Action::Slower),
-            _ => self.arrange(action),
-        }
-        Vec::new()
-    }
-
-    /// What moves and orders the list.
-    fn arrange(&mut self, action: Action) {
-        let Some(update) = self.update.clone() else { return };
-        let snapshot = &*update.snapshot;
-        let list = &mut self.processes;
-        if self.screen != Screen::Processes {
-            self.screen.scroll(action);
-            return;
-        }
-        match action {
-            Action::MoveDown => list.move_by(snapshot, 1),
-            Action::MoveUp => list.move_by(snapshot, -1),
-            Action::PageDown => list.move_by_page(snapshot, 1),
-            Action::PageUp => list.move_by_page(snapshot, -1),
-            Action::MoveToStart => list.move_to_start(snapshot),
-            Action::MoveToEnd => list.move_to_end(snapshot),
-            Action::ScrollRight => list.scroll_sideways(8),
-            Action::ScrollLeft => list.scroll_sideways(-8),
-            Action::Follow => list.toggle_follow(),
-            Action::ReverseSort => list.reverse_sort(),
-            Action::SortByNext => list.sort_by_neighbour(1),
-            Action::SortByPrevious => list.sort_by_neighbour(-1),
-            Action::ToggleTree => list.toggle_tree(),
-            Action::ToggleFold => list.toggle_fold(),
-            Action::ToggleKernelThreads => list.toggle_kernel_threads(),
-            Action::ToggleTag => list.toggle_tag(snapshot),
-            Action::TagAll => list.tag_all(snapshot),
-            Action::ClearTags => list.clear_tags(),
-            other => {
-                let key = match other {
-                    Action::SortByPss => "pss",
-                    Action::SortByRss => "rss",
-                    Action::SortBySwap => "swap",
-                    Action::SortByFds => "fds",
-                    Action::SortByGrowth => "growth",
-                    Action::SortByAge => "age",
-                    Action::SortByPid => "pid",
-                    _ => return,
-                };
-                if let Some(field) = process_field(key) {
-                    list.sort_by(field);
-                }
-            }
-        }
-    }
-
-    fn show(&mut self, screen: Screen) {
-        self.screen = if self.screen.is_same_kind(screen) { Screen::Processes } else { screen };
-    }
-
-    fn back(&mut self) {
-        if self.screen != Screen::Processes {
-            self.screen = Screen::Processes;
-        } else if self.temporality != Temporality::Live {
-            self.temporality = Temporality::Live;
-        } else if self.processes.tagged() > 0 {
-            self.processes.clear_tags();
-        } else {
-            self.processes.set_filter(None);
-        }
-    }
-
-    fn open_details(&mut self) {
-        let Some(update) = self.update.clone() else { return };
-        match self.processes.selected().and_then(|key| update.snapshot.row_of(key)) {
-            Some(row) => self.layers.push(Layer::Text(TextView::details(&row))),
-            None => self.processes.toggle_fold(),
-        }
-    }
-
-    fn open_signal_menu(&mut self) {
-        let Some(update) = self.update.clone() else { return };
-        let targets = self.processes.targets(&update.snapshot);
-        if targets.is_empty() {
-            self.say("select or tag a process first", Role::Warn);
-            return;
-        }
-        self.layers.push(Layer::Menu(menus::signal(&targets)));
-    }
-
-    fn travel(&mut self, action: Action) {
-        const MINUTE: u64 = 60_000;
-        let Some(update) = &self.update else { return };
-        let (timeline, shown) = (update.timeline, update.snapshot.sample.at);
-        let at = match action {
-            Action::Earlier => timeline.earlier.unwrap_or(shown),
-            Action::MuchEarlier => BootMs(shown.0.saturating_sub(MINUTE)).max(timeline.oldest),
-            Action::MuchLater => BootMs(shown.0 + MINUTE),
-            _ => timeline.later.unwrap_or(timeline.newest),
-        };
-        self.temporality = if at >= timeline.newest { Temporality::Live } else { Temporality::Past(at) };
-        if at == shown && action == Action::Earlier {
-            self.say("there is nothing before this", Role::Warn);
-        }
-    }
-
-    fn step_interval(&mut self, is_longer: bool) {
-        let next = if is_longer {
-            INTERVALS.iter().find(|interval| **interval > self.interval)
-        } else {
-            INTERVALS.iter().rev().find(|interval| **interval < self.interval)
-        };
-        if let Some(interval) = next {
-            self.set_interval(*interval);
-        }
     }
 
     /// What a person would have kept.
@@ -486,28 +362,6 @@ impl App {
             interval: self.interval,
             theme: self.theme.name.clone(),
         }
-    }
-
-    /// Selects what was clicked.
-    pub fn select_line(&mut self, key: LineKey) {
-        self.processes.select(key);
-        self.settle();
-    }
-
-    /// Sorts by the column whose head was clicked.
-    pub fn sort_by(&mut self, field: &'static ProcessField) {
-        self.processes.sort_by(field);
-        self.settle();
-    }
-
-    /// Turns the wheel.
-    pub fn scroll(&mut self, lines: isize) {
-        if self.screen == Screen::Processes {
-            self.processes.scroll_lines(lines);
-        } else {
-            self.screen.scroll(if lines > 0 { Action::MoveDown } else { Action::MoveUp });
-        }
-        self.settle();
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Status {
     pub mode: String,
     /// Whether that is unusual and should be seen.
     pub is_unusual: bool,
+    /// How far back the machine's graph reaches.
+    pub span: Duration,
     /// The time of day.
     pub clock: String,
     /// Something to be seen at once: a failure, a hint.
@@ -57,7 +59,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, update: &Update, status: &Status, them
     }
     if area.height > 3 {
         let rest = Rect::new(area.x, area.y + 3, area.width, area.height - 3);
-        draw_history(buf, rest, update, theme);
+        draw_history(buf, rest, update, status.span, theme);
     }
 }
 
@@ -203,12 +205,12 @@ fn draw_swap(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: &Theme) {
     put_pieces(buf, right_of(area, bar), pieces, Vec::new());
 }
 
-fn draw_history(buf: &mut Buffer, area: Rect, update: &Update, theme: &Theme) {
+fn draw_history(buf: &mut Buffer, area: Rect, update: &Update, span: Duration, theme: &Theme) {
     let Some(total) = update.snapshot.sample.system.meminfo.mem_total.value() else { return };
     let graph_area = Rect::new(area.x + 1, area.y, area.width.saturating_sub(GRAPH_LABEL), area.height);
     let scale = Scale { low: 0.0, high: total as f32 };
     graph::draw(buf, graph_area, &update.machine, scale, theme.is_ascii, theme.style(Role::Graph));
-    let label = "used, last 60 min";
-    let x = area.right().saturating_sub(columns(label) + 1);
-    put(buf, x, area.y, area.right() - x, label, theme.style(Role::Muted));
+    let label = format!("used, last {} min", span.as_secs() / 60);
+    let x = area.right().saturating_sub(columns(&label) + 1);
+    put(buf, x, area.y, area.right() - x, &label, theme.style(Role::Muted));
 }

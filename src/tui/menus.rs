@@ -68,7 +68,7 @@ pub(super) fn signal(targets: &[Target]) -> Menu {
         })
         .collect();
     let escalating = Item {
-        label: format!("   TERM, then KILL after {} s", GRACE.as_secs()),
+        label: format!("   SIGTERM+SIGKILL after {} s", GRACE.as_secs()),
         note: "asks to end; ends who is still there".to_owned(),
         deed: deed(signal::TERM, Some(GRACE)),
     };

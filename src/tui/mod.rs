@@ -3,11 +3,13 @@
 
 pub mod action;
 pub mod app;
+mod dispatch;
 pub mod event;
 pub mod header;
 pub mod keymap;
 pub mod layer;
 mod menus;
+mod mouse;
 mod pace;
 pub mod run;
 pub mod screen;

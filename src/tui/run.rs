@@ -2,20 +2,16 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crossterm::event::{Event, EventStream, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{Event, EventStream, KeyEventKind};
 use futures_util::StreamExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until};
 
-use super::action::Action;
 use super::app::{App, Command};
 use super::event::{clock, until_next_second};
 use super::pace::{Change, Pace};
-use super::screen::Screen;
-use super::screen::processes::{Hit, LineKey};
 use super::settings::Settings;
 use super::terminal::Terminal;
 use super::theme::Role;
@@ -52,9 +48,6 @@ pub enum End {
     Hangup,
 }
 
-/// Two clicks within this are a double click.
-const DOUBLE_CLICK: Duration = Duration::from_millis(400);
-
 struct Signals {
     terminate: Signal,
     hangup: Signal,
@@ -77,7 +70,6 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
     let mut asked = None;
     let mut frames = Pace::new();
     let mut tick = Instant::now() + until_next_second();
-    let mut last_click: Option<(Instant, LineKey)> = None;
     loop {
         let request = app.request();
         if asked.as_ref() != Some(&request) {
@@ -112,7 +104,7 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
                 Some(Err(error)) if is_gone(&error) => return Ok(End::Hangup),
                 Some(Err(error)) => return Err(error),
                 Some(Ok(event)) => {
-                    commands = handle(&mut app, event, &mut last_click);
+                    commands = handle(&mut app, event);
                     frames.note(Change::Asked);
                 }
             },
@@ -167,10 +159,10 @@ fn is_gone(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }
 
-fn handle(app: &mut App, event: Event, last_click: &mut Option<(Instant, LineKey)>) -> Vec<Command> {
+fn handle(app: &mut App, event: Event) -> Vec<Command> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => app.press(key),
-        Event::Mouse(mouse) => click(app, mouse, last_click),
+        Event::Mouse(mouse) => app.point(mouse, Instant::now().into_std()),
         Event::Resize(width, height) => {
             app.resize(ratatui::layout::Rect::new(0, 0, width, height));
             Vec::new()
@@ -178,38 +170,4 @@ fn handle(app: &mut App, event: Event, last_click: &mut Option<(Instant, LineKey
         Event::Paste(text) => app.paste(&text),
         _ => Vec::new(),
     }
-}
-
-fn click(app: &mut App, mouse: MouseEvent, last_click: &mut Option<(Instant, LineKey)>) -> Vec<Command> {
-    if !app.layers.is_empty() {
-        return Vec::new();
-    }
-    let Some(update) = app.update.clone() else { return Vec::new() };
-    match mouse.kind {
-        MouseEventKind::ScrollDown => app.scroll(3),
-        MouseEventKind::ScrollUp => app.scroll(-3),
-        MouseEventKind::Down(MouseButton::Left) => {
-            if mouse.row + 1 == app.area.bottom() {
-                return view::bar_action(app, mouse.column).map_or_else(Vec::new, |action| app.act(action));
-            }
-            if app.screen != Screen::Processes {
-                return Vec::new();
-            }
-            match app.processes.hit(&update.snapshot, mouse.column, mouse.row) {
-                Some(Hit::Head(field)) => app.sort_by(field),
-                Some(Hit::Line(key)) => {
-                    let is_double =
-                        last_click.take().is_some_and(|(at, last)| at.elapsed() < DOUBLE_CLICK && last == key);
-                    app.select_line(key.clone());
-                    if is_double {
-                        return app.act(Action::OpenDetails);
-                    }
-                    *last_click = Some((Instant::now(), key));
-                }
-                None => {}
-            }
-        }
-        _ => {}
-    }
-    Vec::new()
 }

@@ -64,7 +64,9 @@ fn status(app: &App) -> Status {
         Some(group) => format!("{mode}  by {}", group.word()),
         None => mode,
     };
-    Status { mode, is_unusual, clock: app.clock.clone(), alert: app.alert.clone() }
+    let mode = if app.options.is_read_only { format!("{mode}  read-only") } else { mode };
+    let (mode, is_unusual) = if app.alert.is_some() { (" STOPPED ".to_owned(), true) } else { (mode, is_unusual) };
+    Status { mode, is_unusual, span: app.machine_span(), clock: app.clock.clone(), alert: app.alert.clone() }
 }
 
 /// The keys of this moment, from ACTIONS, as far as they fit: where each begins, its key and its word.

@@ -156,6 +156,13 @@ mod tests {
     }
 
     #[test]
+    fn no_two_columns_go_at_once() {
+        let mut goes: Vec<u8> = PROCESS_FIELDS.iter().map(|field| field.dispensable).filter(|goes| *goes > 0).collect();
+        goes.sort_unstable();
+        assert!(!goes.is_empty() && goes.windows(2).all(|pair| pair[0] < pair[1]), "{goes:?}");
+    }
+
+    #[test]
     fn titles_fit_their_columns() {
         for field in PROCESS_FIELDS {
             // One column is kept for the sort mark.

@@ -18,6 +18,8 @@ pub struct ProcessField {
     pub source: Source,
     /// The column's width; 0 takes what is left.
     pub width: u16,
+    /// How soon the column goes where there is no room: the larger, the sooner; 0 after all others, from the right.
+    pub dispensable: u8,
     /// How it is summed over a group.
     pub aggregate: Aggregate,
     /// The oldest kernel that has it (major, minor); (0, 0) for all.
@@ -43,6 +45,14 @@ impl ProcessField {
         [self.source].into_iter().chain(limit).collect()
     }
 
+    /// Why a reading of it is no value, as a sentence without its full stop; `None` where it is one.
+    pub fn explain(&self, reading: &Reading<Value<'_>>) -> Option<String> {
+        match (self.source, reading) {
+            (Source::History, Reading::Pending) => Some("not known yet: it takes 20 s of history".into()),
+            _ => reading.explain(),
+        }
+    }
+
     /// Whether the first press of its sort key should put the largest on top.
     pub fn sorts_descending(&self) -> bool {
         self.unit.is_number() && !matches!(self.key, "pid" | "ppid")
@@ -55,11 +65,11 @@ pub fn process_field(key: &str) -> Option<&'static ProcessField> {
 }
 
 macro_rules! fields {
-    ($($key:literal $title:literal $unit:ident $source:ident $width:literal $aggregate:ident $since:expr, $help:literal, $get:expr;)*) => {
+    ($($key:literal $title:literal $unit:ident $source:ident $width:literal $([goes $goes:literal])? $aggregate:ident $since:expr, $help:literal, $get:expr;)*) => {
         /// Every quantity of a process, in the order in which menus list them.
         pub const PROCESS_FIELDS: &[ProcessField] = &[$(ProcessField {
             key: $key, title: $title, unit: Unit::$unit, source: Source::$source, width: $width,
-            aggregate: Aggregate::$aggregate, since: $since, help: $help, get: $get,
+            dispensable: 0 $(+ $goes)?, aggregate: Aggregate::$aggregate, since: $since, help: $help, get: $get,
         }),*];
     };
 }
@@ -68,17 +78,17 @@ fields! {
     "pid" "PID" Count Key 7 None (0, 0), "Process id.", |row| Reading::Value(Value::Count(row.process.key.pid.into()));
     "ppid" "PPID" Count Stat 7 None (0, 0), "Process id of the parent.",
         |row| row.aged(&row.process.stat).map(|stat| Value::Count(stat.ppid.into()));
-    "user" "USER" Text Identity 9 None (0, 0), "Effective user.", |row| Reading::Value(Value::Text(row.user()));
+    "user" "USER" Text Identity 9 [goes 6] None (0, 0), "Effective user.", |row| Reading::Value(Value::Text(row.user()));
     "state" "S" Text Stat 2 None (0, 0), "State: R runs, S sleeps, D waits for a device, Z zombie, T stopped, I idle.",
         |row| row.aged(&row.process.stat).map(|stat| Value::Text(char::from(stat.state).to_string().into()));
     "pss" "PSS" Bytes Rollup 6 Sum (4, 14),
         "Proportional set size: resident memory, each shared page divided by the number of processes that map it.",
         |row| row.aged(&row.process.rollup).map(|rollup| Value::Bytes(rollup.pss));
-    "rss" "RSS" Bytes Statm 6 UpperBound (0, 0), "Resident set size: memory in RAM, shared pages counted in full.",
+    "rss" "RSS" Bytes Statm 6 [goes 2] UpperBound (0, 0), "Resident set size: memory in RAM, shared pages counted in full.",
         |row| row.process.resident.map(|resident| Value::Bytes(resident.rss));
-    "uss" "USS" Bytes Rollup 6 Sum (4, 14), "Unique set size: private memory, what the machine gets back when the process ends.",
+    "uss" "USS" Bytes Rollup 6 [goes 8] Sum (4, 14), "Unique set size: private memory, what the machine gets back when the process ends.",
         |row| row.aged(&row.process.rollup).map(|rollup| Value::Bytes(rollup.uss));
-    "swap" "SWAP" Bytes Status 6 Sum (0, 0), "Anonymous memory that was swapped out (VmSwap).", |row| row.swap().map(Value::Bytes);
+    "swap" "SWAP" Bytes Status 6 [goes 7] Sum (0, 0), "Anonymous memory that was swapped out (VmSwap).", |row| row.swap().map(Value::Bytes);
     "swap_pss" "SWPSS" Bytes Rollup 6 Sum (4, 14), "Swap, each shared entry divided by the number of processes that share it.",
         |row| row.aged(&row.process.rollup).map(|rollup| Value::Bytes(rollup.swap_pss));
     "footprint" "FOOT" Bytes Rollup 6 Sum (4, 14), "PSS + SwapPss: the honest cost of a process.",
@@ -89,7 +99,7 @@ fields! {
         |row| row.process.resident.map(|resident| Value::Bytes(resident.anon()));
     "file" "FILE" Bytes Status 6 UpperBound (4, 5), "Mapped files in RAM (RssFile).", |row| status(row, |status| status.rss_file);
     "shmem" "SHMEM" Bytes Status 6 UpperBound (4, 5), "Shared memory and tmpfs in RAM (RssShmem).", |row| status(row, |status| status.rss_shmem);
-    "fds" "FD" Count Fds 6 Sum (0, 0), "Open file descriptors.",
+    "fds" "FD" Count Fds 6 [goes 4] Sum (0, 0), "Open file descriptors.",
         |row| row.aged(&row.process.fds).map(|fds| Value::Count(fds.into()));
     "fd_limit" "FDMAX" Count Limits 8 None (0, 0), "The most file descriptors it may open (RLIMIT_NOFILE, soft).",
         |row| row.process.fd_limit.reading.map(Value::Count);
@@ -97,9 +107,9 @@ fields! {
         |row| row.aged(&row.process.fds).and_then(|fds| {
             row.process.fd_limit.reading.map(|limit| Value::Percent(f64::from(fds) * 100.0 / limit.max(1) as f64))
         });
-    "threads" "THR" Count Stat 5 Sum (0, 0), "Threads.", |row| row.aged(&row.process.stat).map(|stat| Value::Count(stat.threads.into()));
-    "history" "HISTORY" Series History 12 Sum (0, 0), "Private memory and swap over time.", |row| row.growth().map(Value::BytesPerMinute);
-    "growth" "+/MIN" BytesPerMinute History 8 Sum (0, 0), "Growth of private memory and swap per minute: the median slope over the history, not one step.",
+    "threads" "THR" Count Stat 5 [goes 1] Sum (0, 0), "Threads.", |row| row.aged(&row.process.stat).map(|stat| Value::Count(stat.threads.into()));
+    "history" "HISTORY" Series History 12 [goes 5] Sum (0, 0), "Private memory and swap over time.", |row| row.growth().map(Value::BytesPerMinute);
+    "growth" "+/MIN" BytesPerMinute History 8 [goes 3] Sum (0, 0), "Growth of private memory and swap per minute: the median slope over the history, not one step.",
         |row| row.growth().map(Value::BytesPerMinute);
     "mem_percent" "MEM%" Percent Statm 5 UpperBound (0, 0), "RSS as a share of the machine's RAM.",
         |row| row.process.resident.and_then(|resident| {

@@ -9,6 +9,7 @@ use crate::model::field::{PROCESS_FIELDS, ProcessField};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::line::{fill, put};
 use crate::tui::widget::popup;
+use crate::tui::widget::wrap::wrap;
 
 /// All fields, the chosen ones first, in their order.
 #[derive(Clone, Debug)]
@@ -65,15 +66,22 @@ impl Columns {
 
     pub(super) fn draw(&self, buf: &mut Buffer, screen: Rect, theme: &Theme) {
         let hint = "space on/off  +/- move  esc close";
-        let inside = popup::frame(buf, screen, 90, self.fields.len() as u16, "columns", hint, theme);
-        let rows = usize::from(inside.height);
-        let first = (self.selected + 1).saturating_sub(rows);
-        for (nth, (field, is_on)) in self.fields.iter().enumerate().skip(first).take(rows) {
-            let y = inside.y + (nth - first) as u16;
-            let style = if nth == self.selected { theme.style(Role::Selected) } else { theme.style(Role::Popup) };
-            fill(buf, Rect { y, height: 1, ..inside }, style);
+        // The help of the selected field stands in full below the others.
+        let height = self.fields.len() as u16 + 3;
+        let inside = popup::frame(buf, screen, 90, height, "columns", hint, theme);
+        let lines = Rect { height: if inside.height > 7 { inside.height - 3 } else { inside.height }, ..inside };
+        let help = wrap(self.fields[self.selected].0.help, lines.width);
+        for (line, y) in help.iter().zip(lines.bottom() + 1..inside.bottom()) {
+            put(buf, lines.x, y, lines.width, line, theme.style(Role::Popup).patch(theme.style(Role::Muted)));
+        }
+        let first = (self.selected + 1).saturating_sub(usize::from(lines.height));
+        for ((nth, (field, is_on)), y) in self.fields.iter().enumerate().skip(first).zip(lines.y..lines.bottom()) {
+            let is_selected = nth == self.selected;
+            let style = theme.style(if is_selected { Role::Selected } else { Role::Popup });
+            fill(buf, Rect { y, height: 1, ..lines }, style);
+            let pointer = if is_selected { theme.pick("▸", ">") } else { " " };
             let mark = if *is_on { "[x]" } else { "[ ]" };
-            put(buf, inside.x, y, inside.width, &format!("{mark} {:<10} {}", field.title, field.help), style);
+            put(buf, lines.x, y, lines.width, &format!("{pointer} {mark} {:<10} {}", field.title, field.help), style);
         }
     }
 }

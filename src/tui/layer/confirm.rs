@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use super::{Answer, Deed};
 use crate::act::effect::{Effect, Plan};
@@ -37,35 +38,49 @@ impl Confirm {
         let width = 76.min(screen.width.saturating_sub(4));
         let text = theme.style(Role::Popup);
         let ground = |role| text.patch(theme.style(role));
-        let mut lines: Vec<(String, ratatui::style::Style)> = Vec::new();
-        let room = usize::from(screen.height).saturating_sub(8 + self.plan.effects.len()).max(1);
-        lines.extend(self.plan.targets.iter().take(room).map(|target| (target.clone(), ground(Role::Title))));
-        if self.plan.targets.len() > room {
-            lines.push((format!("and {} more", self.plan.targets.len() - room), text));
-        }
-        lines.push((String::new(), text));
-        for effect in &self.plan.effects {
-            lines.extend(wrap(effect, width).into_iter().map(|line| (line, text)));
-        }
-        lines.push((String::new(), text));
-        let hint = match &self.plan.refusal {
+        let broken = |texts: &[String], style| -> Vec<(String, Style)> {
+            texts.iter().flat_map(|text| wrap(text, width)).map(|line| (line, style)).collect()
+        };
+        let (answer, hint) = match &self.plan.refusal {
             None => {
-                lines.push(("y  yes, do it        n  no (also enter, esc)".to_owned(), ground(Role::Warn)));
-                "y yes  n no"
+                (vec![("y  yes, do it        n  no (also enter, esc)".to_owned(), ground(Role::Warn))], "y yes  n no")
             }
             Some(refusal) => {
-                lines.extend(wrap(&refusal.reason, width).into_iter().map(|line| (line, ground(Role::Danger))));
+                let mut lines = broken(std::slice::from_ref(&refusal.reason), ground(Role::Danger));
                 if !refusal.command.is_empty() {
-                    lines.push((refusal.command.clone(), ground(Role::Match)));
+                    lines.extend(broken(std::slice::from_ref(&refusal.command), ground(Role::Match)));
                 }
-                "esc close"
+                (lines, "esc close")
             }
         };
+        let effects = broken(&self.plan.effects, text);
+        let targets = broken(&self.plan.targets, ground(Role::Title));
+        // Who is hit and the answer are seen first, then what will happen, as far as there is room.
+        let room = usize::from(screen.height.saturating_sub(2)).saturating_sub(answer.len());
+        let blanks = usize::from(room > targets.len().min(3) + effects.len() + 1);
+        let for_targets = room.saturating_sub(effects.len() + 2 * blanks).max(room.min(3));
+        let mut lines = shorten(targets, for_targets, |left| (format!("and {left} more"), text));
+        let for_effects = room.saturating_sub(lines.len() + 2 * blanks);
+        let blank = || std::iter::repeat_n((String::new(), text), blanks);
+        lines.extend(blank());
+        lines.extend(shorten(effects, for_effects, |_| (theme.pick("…", "...").to_owned(), text)));
+        lines.extend(blank());
+        lines.extend(answer);
         let inside = popup::frame(buf, screen, width, lines.len() as u16, &self.plan.title, hint, theme);
-        // Where not all fits, the end with the answer is what must be seen.
-        let surplus = lines.len().saturating_sub(usize::from(inside.height));
-        for ((line, style), y) in lines.iter().skip(surplus).zip(inside.y..inside.bottom()) {
+        for ((line, style), y) in lines.iter().zip(inside.y..inside.bottom()) {
             put(buf, inside.x, y, inside.width, line, *style);
         }
     }
+}
+
+/// At most `room` lines, the last of them telling how many were left out where not all fit.
+fn shorten<T>(mut lines: Vec<T>, room: usize, rest: impl FnOnce(usize) -> T) -> Vec<T> {
+    if lines.len() > room {
+        let left = lines.len() - room.saturating_sub(1);
+        lines.truncate(room.saturating_sub(1));
+        if room > 0 {
+            lines.push(rest(left));
+        }
+    }
+    lines
 }

@@ -41,7 +41,8 @@ impl Input {
         match (key.code, is_ctrl) {
             (KeyCode::Esc, _) | (KeyCode::Char('c' | 'g'), true) => match self.purpose {
                 Purpose::Filter => Answer::CloseAnd(Deed::Filter(self.before.clone())),
-                Purpose::Search => Answer::Close,
+                // Nothing is looked for: the selection is where it was.
+                Purpose::Search => Answer::CloseAnd(Deed::Search(String::new(), Direction::Here)),
             },
             (KeyCode::Enter, _) if self.error.is_none() => Answer::CloseAnd(self.deed(Direction::Here)),
             (KeyCode::Down, _) if self.purpose == Purpose::Search => Answer::StayAnd(self.deed(Direction::Next)),
@@ -90,12 +91,12 @@ impl Input {
         let (hint, role) = match (&self.error, self.purpose) {
             (Some(error), _) => (format!(" {error}"), Role::Danger),
             (None, Purpose::Filter) => (
-                " rss>100M  user=app  node  fds>900 or growth>1M  not root  command~^php   enter keep  esc undo"
+                " enter keep  esc undo   rss>100M  user=app  node  fds>900 or growth>1M  not root  command~^php"
                     .to_owned(),
                 Role::Muted,
             ),
             (None, Purpose::Search) => {
-                (" down/up next and previous match  enter keep  esc close".to_owned(), Role::Muted)
+                (" enter keep  esc close  down/up next and previous match".to_owned(), Role::Muted)
             }
         };
         fill(buf, above, theme.style(Role::Text));

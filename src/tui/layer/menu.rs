@@ -9,6 +9,7 @@ use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::line::{columns, fill, put, put_right};
 use crate::tui::widget::popup;
 use crate::tui::widget::text_input::TextInput;
+use crate::tui::widget::wrap::wrap;
 
 /// A line that can be chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,39 +115,49 @@ impl Menu {
 
     pub(super) fn draw(&self, buf: &mut Buffer, screen: Rect, theme: &Theme) {
         let shown = self.shown();
-        let label = self.items.iter().map(|item| columns(&item.label)).max().unwrap_or(0);
-        let note = self.items.iter().map(|item| columns(&item.note)).max().unwrap_or(0);
-        let width = (label + note + 3).clamp(36, 100);
-        let height = self.items.len() as u16 + 1;
-        let inside =
-            popup::frame(buf, screen, width, height, &self.title, "type to narrow  enter choose  esc close", theme);
-        let popup_style = theme.style(Role::Popup);
+        let widest = |text: fn(&Item) -> &str| self.items.iter().map(|item| columns(text(item))).max().unwrap_or(0);
+        let (label, note) = (widest(|item| &item.label), widest(|item| &item.note));
+        let width = (label + note + 5).clamp(36, 100);
+        // What a narrow popup cuts is said in full of the selected line, below the others.
+        let is_cut = width + 4 > screen.width;
+        let height = self.items.len() as u16 + 1 + if is_cut { 3 } else { 0 };
+        let hint = "type to narrow  enter choose  esc close";
+        let inside = popup::frame(buf, screen, width, height, &self.title, hint, theme);
         let typed = Rect { height: 1, ..inside };
         let used = put(buf, typed.x, typed.y, typed.width, theme.pick("› ", "> "), theme.style(Role::Match));
         self.typed.draw(buf, Rect { x: typed.x + used, width: typed.width.saturating_sub(used), ..typed }, theme);
         if let Some(error) = &self.error {
             put_right(buf, typed.x, typed.y, typed.width, error, theme.style(Role::Danger));
         }
-        let rows = usize::from(inside.height.saturating_sub(1));
-        let first = (self.selected + 1).saturating_sub(rows);
-        for (nth, item) in shown.iter().enumerate().skip(first).take(rows) {
-            let y = inside.y + 1 + (nth - first) as u16;
-            let style = if nth == self.selected { theme.style(Role::Selected) } else { popup_style };
-            let line = Rect { y, height: 1, ..inside };
-            fill(buf, line, style);
-            let used = put(buf, line.x, y, line.width, &item.label, style);
-            let rest = line.width.saturating_sub(used + 2);
-            if columns(&item.note) <= rest || rest > 12 {
-                put(
-                    buf,
-                    line.x + used.max(label.min(line.width / 2)) + 2,
-                    y,
-                    rest.min(line.width.saturating_sub(label.min(line.width / 2) + 2)),
-                    &item.note,
-                    style,
-                );
+        let mut lines = Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside };
+        if is_cut && lines.height > 6 {
+            lines.height -= 3;
+            let note = shown.get(self.selected).map_or("", |item| item.note.as_str());
+            let style = theme.style(Role::Popup).patch(theme.style(Role::Muted));
+            for (line, y) in wrap(note, lines.width).iter().zip(lines.bottom() + 1..inside.bottom()) {
+                put(buf, lines.x, y, lines.width, line, style);
             }
         }
+        let first = (self.selected + 1).saturating_sub(usize::from(lines.height));
+        for ((nth, item), y) in shown.iter().enumerate().skip(first).zip(lines.y..lines.bottom()) {
+            let line = Rect { y, height: 1, ..lines };
+            draw_item(buf, line, item, nth == self.selected, label.min(line.width / 2), theme);
+        }
+    }
+}
+
+/// A line, the selected one marked by more than a colour; the notes stand below each other.
+fn draw_item(buf: &mut Buffer, line: Rect, item: &Item, is_selected: bool, label: u16, theme: &Theme) {
+    let style = theme.style(if is_selected { Role::Selected } else { Role::Popup });
+    fill(buf, line, style);
+    if is_selected {
+        put(buf, line.x, line.y, 1, theme.pick("▸", ">"), style);
+    }
+    let used = 2 + put(buf, line.x + 2, line.y, line.width.saturating_sub(2), &item.label, style);
+    let note = used.max(label + 2) + 2;
+    let room = line.width.saturating_sub(note);
+    if columns(&item.note) <= room || room > 12 {
+        put(buf, line.x + note, line.y, room, &item.note, style);
     }
 }
 
@@ -155,7 +166,10 @@ fn rank(label: &str, note: &str, word: &str) -> Option<usize> {
     if word.is_empty() || label.starts_with(word) {
         return Some(0);
     }
-    if label.split_whitespace().any(|part| part.starts_with(word)) {
+    // A signal is called with and without its SIG.
+    let begins =
+        |part: &str| part.starts_with(word) || part.strip_prefix("sig").is_some_and(|part| part.starts_with(word));
+    if label.split_whitespace().any(begins) {
         return Some(1);
     }
     if label.contains(word) {

@@ -1,11 +1,14 @@
 //! Text to read: the help, the details of a process.
 
+use std::borrow::Cow;
+use std::cell::Cell;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::Answer;
-use crate::model::field::PROCESS_FIELDS;
+use crate::model::field::{PROCESS_FIELDS, Unit};
 use crate::model::reading::Reading;
 use crate::model::snapshot::Row;
 use crate::tui::action::{ACTIONS, Group};
@@ -13,6 +16,7 @@ use crate::tui::keymap::Keymap;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::line::{columns, put};
 use crate::tui::widget::popup;
+use crate::tui::widget::wrap::wrap;
 
 /// Lines under a title, each of cells in columns.
 #[derive(Clone, Debug)]
@@ -20,6 +24,16 @@ pub struct TextView {
     title: String,
     lines: Vec<Vec<(String, Role)>>,
     offset: usize,
+    /// How far it can be scrolled, which is known once it has been drawn.
+    most: Cell<usize>,
+}
+
+/// A part of a line, in its columns.
+struct Piece<'a> {
+    x: u16,
+    width: u16,
+    text: Cow<'a, str>,
+    role: Role,
 }
 
 impl TextView {
@@ -41,7 +55,7 @@ impl TextView {
                 (field.help.to_owned(), Role::Text),
             ]);
         }
-        Self { title: "help".into(), lines, offset: 0 }
+        Self { title: "help".into(), lines, offset: 0, most: Cell::new(usize::MAX) }
     }
 
     /// Everything known of a process, and why the rest is not.
@@ -54,35 +68,37 @@ impl TextView {
         ];
         for field in PROCESS_FIELDS.iter().filter(|field| field.width > 0 && field.key != "history") {
             let reading = (field.get)(row);
-            let reason = reading.explain();
+            let reason = field.explain(&reading);
             let (value, role, note) = match &reading {
                 Reading::Value(value) => (value.to_string(), Role::Text, field.help.to_owned()),
                 Reading::Stale(value, age) => {
                     (value.to_string(), Role::Stale, format!("{} Read {} s ago.", field.help, age / 1000))
                 }
-                _ => ("-".to_owned(), Role::Muted, reason.unwrap_or_default()),
+                _ => ("-".to_owned(), Role::Muted, reason.clone().unwrap_or_default()),
             };
-            lines.push(vec![
-                (format!("{:>10}", field.title), Role::Muted),
-                (format!("{value:>8}"), role),
-                (note, Role::Muted),
-            ]);
+            let title = (format!("{:>10}", field.title), Role::Muted);
+            lines.push(if field.unit == Unit::Text && columns(&value) > 8 {
+                vec![title, (value, role)]
+            } else {
+                vec![title, (format!("{value:>8}"), role), (note, Role::Muted)]
+            });
         }
-        Self { title: format!("process {}", key.pid), lines, offset: 0 }
+        Self { title: format!("process {}", key.pid), lines, offset: 0, most: Cell::new(usize::MAX) }
     }
 
     pub(super) fn press(&mut self, key: KeyEvent) -> Answer {
         let is_ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
-        let last = self.lines.len().saturating_sub(1);
+        let last = self.most.get();
+        self.offset = self.offset.min(last);
         match (key.code, is_ctrl) {
             (KeyCode::Esc | KeyCode::Enter | KeyCode::F(1) | KeyCode::Char('q' | '?' | 'h'), false)
             | (KeyCode::Char('c'), true) => {
                 return Answer::Close;
             }
-            (KeyCode::Down | KeyCode::Char('j'), false) => self.offset = (self.offset + 1).min(last),
+            (KeyCode::Down | KeyCode::Char('j'), false) => self.offset = self.offset.saturating_add(1).min(last),
             (KeyCode::Up | KeyCode::Char('k'), false) => self.offset = self.offset.saturating_sub(1),
             (KeyCode::PageDown | KeyCode::Char(' '), false) | (KeyCode::Char('d'), true) => {
-                self.offset = (self.offset + 10).min(last);
+                self.offset = self.offset.saturating_add(10).min(last);
             }
             (KeyCode::PageUp, false) | (KeyCode::Char('u'), true) => self.offset = self.offset.saturating_sub(10),
             (KeyCode::Home, _) => self.offset = 0,
@@ -94,26 +110,50 @@ impl TextView {
 
     pub(super) fn draw(&self, buf: &mut Buffer, screen: Rect, theme: &Theme) {
         let width = 110.min(screen.width.saturating_sub(4));
-        let inside =
-            popup::frame(buf, screen, width, self.lines.len() as u16, &self.title, "up/down scroll  esc close", theme);
-        let cells = self.lines.iter().map(Vec::len).max().unwrap_or(1);
-        // The last cell takes what is left; a line of one cell is a heading and measures nothing.
-        let widths: Vec<u16> = (0..cells.saturating_sub(1))
-            .map(|cell| {
-                let own = self.lines.iter().filter(|line| line.len() > 1).filter_map(|line| line.get(cell));
-                own.map(|(text, _)| columns(text)).max().unwrap_or(0).min(inside.width / 2)
-            })
-            .collect();
+        let lines = self.fit(width);
+        let hint = "up/down scroll  esc close";
+        let inside = popup::frame(buf, screen, width, lines.len() as u16, &self.title, hint, theme);
         let ground = theme.style(Role::Popup);
-        let offset = self.offset.min(self.lines.len().saturating_sub(usize::from(inside.height)));
-        for (line, y) in self.lines.iter().skip(offset).zip(inside.y..inside.bottom()) {
-            let mut x = inside.x;
-            for (cell, (text, role)) in line.iter().enumerate() {
-                let rest = inside.right().saturating_sub(x);
-                let own = if line.len() > 1 { widths.get(cell).copied().unwrap_or(rest).min(rest) } else { rest };
-                put(buf, x, y, own, text, ground.patch(theme.style(*role)));
-                x += own + 1;
+        self.most.set(lines.len().saturating_sub(usize::from(inside.height)));
+        let offset = self.offset.min(self.most.get());
+        for (line, y) in lines.iter().skip(offset).zip(inside.y..inside.bottom()) {
+            for piece in line {
+                let Piece { x, width, text, role } = piece;
+                put(buf, inside.x + x, y, *width, text, ground.patch(theme.style(*role)));
             }
         }
+    }
+
+    /// The lines as they stand in so many columns: the last piece of a line is broken into as
+    /// many lines as it takes.
+    fn fit(&self, width: u16) -> Vec<Vec<Piece<'_>>> {
+        let cells = self.lines.iter().map(Vec::len).max().unwrap_or(1);
+        // The last cell of a line takes what is left and measures nothing.
+        let widths: Vec<u16> = (0..cells.saturating_sub(1))
+            .map(|cell| {
+                let own = self.lines.iter().filter(|line| line.len() > cell + 1).map(|line| &line[cell]);
+                own.map(|(text, _)| columns(text)).max().unwrap_or(0).min(width / 2)
+            })
+            .collect();
+        let mut fitted = Vec::new();
+        for line in &self.lines {
+            let mut row = Vec::new();
+            let mut x = 0;
+            for ((text, role), own) in line.iter().zip(&widths).take(line.len().saturating_sub(1)) {
+                row.push(Piece { x, width: *own, text: text.into(), role: *role });
+                x += own + 1;
+            }
+            let Some((text, role)) = line.last() else {
+                fitted.push(row);
+                continue;
+            };
+            let rest = width.saturating_sub(x).max(1);
+            for (nth, part) in wrap(text, rest).into_iter().enumerate() {
+                let mut row = if nth == 0 { std::mem::take(&mut row) } else { Vec::new() };
+                row.push(Piece { x, width: rest, text: part.into(), role: *role });
+                fitted.push(row);
+            }
+        }
+        fitted
     }
 }

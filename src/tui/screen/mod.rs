@@ -34,8 +34,8 @@ impl Screen {
         std::mem::discriminant(&self) == std::mem::discriminant(&other)
     }
 
-    /// Scrolls a screen of text; its drawing keeps the offset inside.
-    pub fn scroll(&mut self, action: Action) {
+    /// Scrolls a screen of text, by at most so many lines from its top.
+    pub fn scroll(&mut self, action: Action, most: usize) {
         let (Self::Log { offset } | Self::Ended { offset }) = self else { return };
         *offset = match action {
             Action::MoveDown => *offset + 1,
@@ -43,7 +43,9 @@ impl Screen {
             Action::PageDown => *offset + 10,
             Action::PageUp => offset.saturating_sub(10),
             Action::MoveToStart => 0,
+            Action::MoveToEnd => most,
             _ => *offset,
-        };
+        }
+        .min(most);
     }
 }

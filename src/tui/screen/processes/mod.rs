@@ -49,6 +49,7 @@ pub enum Direction {
 
 /// The panel's state.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "what can be switched on and off is independent of each other")]
 pub struct Processes {
     columns: Vec<&'static ProcessField>,
     order: Order,
@@ -57,6 +58,8 @@ pub struct Processes {
     is_tree: bool,
     shows_kernel_threads: bool,
     is_following: bool,
+    /// The lines have been arranged anew: the selected one is to be seen once they are built.
+    is_reveal_due: bool,
     folded: HashSet<LineKey>,
     selected: Option<LineKey>,
     tagged: BTreeSet<ProcessKey>,
@@ -82,6 +85,7 @@ impl Processes {
             is_tree: false,
             shows_kernel_threads: false,
             is_following: false,
+            is_reveal_due: false,
             folded: HashSet::new(),
             selected: None,
             tagged: BTreeSet::new(),
@@ -113,7 +117,7 @@ impl Processes {
             self.selected = if self.selected.is_none() { self.key_at(snapshot, 0) } else { self.near(snapshot) };
         }
         let rows = self.rows();
-        if self.is_following {
+        if std::mem::take(&mut self.is_reveal_due) || self.is_following {
             self.show_selected(snapshot);
         }
         self.offset = self.offset.min(self.list.lines.len().saturating_sub(rows));
@@ -189,6 +193,16 @@ impl Processes {
     /// Selects a line.
     pub fn select(&mut self, key: LineKey) {
         self.selected = Some(key);
+    }
+
+    /// Shows the selected line when the list is built next.
+    pub fn reveal(&mut self) {
+        self.is_reveal_due = true;
+    }
+
+    /// The selected line.
+    pub fn selected_line(&self) -> Option<&LineKey> {
+        self.selected.as_ref()
     }
 
     /// The selected process; `None` on a group or an empty list.
@@ -268,6 +282,7 @@ impl Processes {
         self.is_tree = !self.is_tree;
         self.group = None;
         self.folded.clear();
+        self.is_reveal_due = true;
     }
 
     /// Folds or unfolds what is below the selected line.

@@ -6,31 +6,31 @@ use ratatui::style::Style;
 
 use super::list::Line;
 use super::{LineKey, Processes};
-use crate::model::field::{ProcessField, Unit, Value};
+use crate::model::field::{Aggregate, ProcessField, Unit, Value};
 use crate::model::group::Bound;
 use crate::model::reading::Reading;
 use crate::model::snapshot::{Row, Snapshot};
 use crate::session::update::Update;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::graph::{self, Scale};
-use crate::tui::widget::line::{fill, put, put_right};
+use crate::tui::widget::line::{columns, fill, put, put_right};
 
-/// The last column never falls below this while others can go.
-const LEAST_COMMAND: u16 = 12;
-
-/// Columns in the order in which they are given up where there is no room.
-const DISPENSABLE: [&str; 8] = ["history", "uss", "swap", "user", "fds", "growth", "rss", "threads"];
+/// The last column never falls below this while others can go: enough to recognise a program.
+fn least_command(width: u16) -> u16 {
+    (width / 4).clamp(12, 18)
+}
 
 /// The columns that fit, with their widths.
 pub(super) fn layout(columns: &[&'static ProcessField], width: u16) -> Vec<(&'static ProcessField, u16)> {
     let mut chosen: Vec<&'static ProcessField> = columns.to_vec();
+    let least = least_command(width);
     let needed = |chosen: &[&'static ProcessField]| -> u16 {
-        chosen.iter().map(|field| if field.width == 0 { LEAST_COMMAND } else { field.width } + 1).sum()
+        chosen.iter().map(|field| if field.width == 0 { least } else { field.width } + 1).sum()
     };
     while needed(&chosen) > width && chosen.len() > 1 {
-        let goes = DISPENSABLE.iter().find_map(|key| chosen.iter().position(|field| field.key == *key));
-        // Then from the right, but for the one that takes what is left.
-        let goes = goes.or_else(|| chosen.iter().rposition(|field| field.width > 0)).unwrap_or(chosen.len() - 1);
+        // The one that takes what is left goes last.
+        let rank = |(place, field): &(usize, &&ProcessField)| (field.width > 0, field.dispensable, *place);
+        let goes = chosen.iter().enumerate().max_by_key(|entry| rank(entry)).map_or(0, |(place, _)| place);
         chosen.remove(goes);
     }
     let fixed: u16 = chosen.iter().map(|field| if field.width == 0 { 0 } else { field.width + 1 }).sum();
@@ -150,7 +150,7 @@ fn draw_line(
                     let mark = if *is_folded { "[+]" } else { "[-]" };
                     let text = format!("{mark} {} ({})", group.name, group.members.len());
                     painter.text(cell, &text, painter.theme.style(Role::Title));
-                } else if field.unit != Unit::Series {
+                } else if field.unit != Unit::Series && field.aggregate != Aggregate::None {
                     let (reading, bound) = group.total(snapshot, field);
                     painter.value(cell, field, &reading, bound);
                 }
@@ -176,6 +176,11 @@ impl Painter<'_> {
             Reading::Pending => (self.theme.pick("·", ".").to_owned(), Role::Muted),
             _ => ("-".to_owned(), Role::Muted),
         };
+        let text = match reading.as_ref().value() {
+            // A number cut in its middle would be another number.
+            Some(Value::Count(count)) if columns(&text) > cell.width => short_count(*count),
+            _ => text,
+        };
         let text = if bound == Bound::Exact { text } else { format!("{}{text}", bound.mark(self.theme.is_ascii)) };
         let style = self.style(role);
         if is_right_aligned(field) {
@@ -196,15 +201,14 @@ impl Painter<'_> {
     fn command(&mut self, cell: Rect, row: &Row<'_>, follows: &[bool], fold: Option<bool>, is_tagged: bool) {
         let mut x = cell.x;
         let muted = self.style(Role::Muted);
-        let guides = self.theme.pick(["│ ", "  ", "├─", "└─"], ["| ", "  ", "|-", "`-"]);
+        let guides = self.theme.pick(["│  ", "   ", "├─ ", "└─ "], ["|  ", "   ", "|- ", "`- "]);
         let own = follows.len().saturating_sub(1);
         for (level, follows) in follows.iter().enumerate() {
             let guide = guides[usize::from(!follows) + if level == own { 2 } else { 0 }];
             x += put(self.buf, x, cell.y, cell.right().saturating_sub(x), guide, muted);
         }
-        if let Some(is_folded) = fold {
-            let mark = if is_folded { "+ " } else { "- " };
-            x += put(self.buf, x, cell.y, cell.right().saturating_sub(x), mark, muted);
+        if fold == Some(true) {
+            x += put(self.buf, x, cell.y, cell.right().saturating_sub(x), "[+] ", muted);
         }
         if is_tagged {
             x += put(
@@ -217,11 +221,16 @@ impl Painter<'_> {
             );
         }
         let command = row.process.identity.shown_command();
-        let shown = skip_columns(&command, self.scroll);
+        let room = cell.right().saturating_sub(x);
+        let whole = if self.scroll == 0 && cell.width < ROOMY { without_folder(&command) } else { &command };
+        let shown = skip_columns(whole, self.scroll);
         let style = self.style(if row.process.is_zombie() { Role::Warn } else { Role::Text });
-        put(self.buf, x, cell.y, cell.right().saturating_sub(x), shown, style);
+        put(self.buf, x, cell.y, room, shown, style);
     }
 }
+
+/// A command column of at least so many columns shows command lines whole.
+const ROOMY: u16 = 40;
 
 /// More than this, in bytes per minute, is drawn as growth.
 const GROWING: f64 = 262_144.0;
@@ -236,6 +245,27 @@ fn role_of(field: &ProcessField, value: &Value<'_>) -> Role {
         ("swap" | "swap_pss" | "locked" | "hugetlb", Value::Bytes(0)) => Role::Muted,
         ("pss", _) => Role::Title,
         _ => Role::Text,
+    }
+}
+
+/// A count in at most four columns: `65K`, `4.3G`.
+fn short_count(count: u64) -> String {
+    let (mut scaled, mut unit) = (count as f64, "");
+    for larger in ["K", "M", "G", "T", "P", "E"] {
+        if scaled < 999.5 {
+            break;
+        }
+        (scaled, unit) = (scaled / 1000.0, larger);
+    }
+    if scaled < 9.95 { format!("{scaled:.1}{unit}") } else { format!("{scaled:.0}{unit}") }
+}
+
+/// A command line where there is little room: without the folder of its program.
+fn without_folder(command: &str) -> &str {
+    let program = command.split(' ').next().unwrap_or_default();
+    match program.rfind('/') {
+        Some(slash) if program.starts_with('/') && slash + 1 < program.len() => &command[slash + 1..],
+        _ => command,
     }
 }
 
@@ -276,15 +306,59 @@ fn draw_foot(panel: &Processes, buf: &mut Buffer, snapshot: &Snapshot, theme: &T
     {
         parts.push(reason);
     } else if snapshot.sample.scan.pending > 0 {
-        parts.push(format!("{} processes still to be read", snapshot.sample.scan.pending));
+        let pending = snapshot.sample.scan.pending;
+        parts.push(format!("{pending} {} still to be read", if pending == 1 { "process" } else { "processes" }));
     }
     put(buf, panel.area.x, y, panel.area.width, &format!(" {}", parts.join("  ")), theme.style(Role::Muted));
 }
 
 fn first_reason(panel: &Processes, row: &Row<'_>) -> Option<String> {
     panel.columns.iter().find_map(|field| {
-        let reason = (field.get)(row).explain()?;
+        let reason = field.explain(&(field.get)(row))?;
         (field.unit != Unit::Text && field.unit != Unit::Series)
             .then(|| format!("{} of {}: {reason}", field.title, row.process.key.pid))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::field::process_field;
+    use crate::tui::screen::processes::DEFAULT_COLUMNS;
+
+    fn keys(width: u16) -> Vec<&'static str> {
+        let columns: Vec<_> = DEFAULT_COLUMNS.iter().filter_map(|key| process_field(key)).collect();
+        layout(&columns, width).into_iter().map(|(field, _)| field.key).collect()
+    }
+
+    #[test]
+    fn what_tells_who_grows_stays_longest() {
+        assert_eq!(keys(120).len(), DEFAULT_COLUMNS.len());
+        assert_eq!(keys(80), ["pid", "user", "pss", "rss", "fds", "history", "growth", "command"]);
+        assert_eq!(keys(50), ["pid", "pss", "rss", "growth", "command"]);
+        assert_eq!(keys(3), ["command"]);
+    }
+
+    #[test]
+    fn the_columns_fill_the_line_and_no_more() {
+        for width in 30..240 {
+            let columns: Vec<_> = DEFAULT_COLUMNS.iter().filter_map(|key| process_field(key)).collect();
+            let used: u16 = layout(&columns, width).iter().map(|(_, own)| own + 1).sum();
+            assert!((width..=width + 1).contains(&used), "{width}: {used}");
+        }
+    }
+
+    #[test]
+    fn a_long_count_is_shortened_and_not_cut() {
+        assert_eq!([0, 1_048_576, 65_000, 4_294_967_295].map(short_count), ["0.0", "1.0M", "65K", "4.3G"]);
+        assert_eq!(short_count(u64::MAX), "18E");
+    }
+
+    #[test]
+    fn only_a_programs_own_folder_is_left_out() {
+        assert_eq!(without_folder("/usr/bin/node /srv/app.js"), "node /srv/app.js");
+        assert_eq!(without_folder("nginx: worker process"), "nginx: worker process");
+        assert_eq!(without_folder("postgres: a/b"), "postgres: a/b");
+        assert_eq!(without_folder("/odd/ x"), "/odd/ x");
+    }
 }

@@ -1,0 +1,77 @@
+//! What the mouse does: the wheel, the heads of columns, lines, the function bar.
+
+use std::time::{Duration, Instant};
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+
+use super::action::Action;
+use super::app::{App, Command};
+use super::screen::Screen;
+use super::screen::processes::{Hit, LineKey};
+use super::view;
+
+/// Two clicks within this are a double click.
+const DOUBLE_CLICK: Duration = Duration::from_millis(400);
+
+/// The line that was clicked last, and when.
+pub(super) type Click = Option<(Instant, LineKey)>;
+
+impl App {
+    /// Takes what the mouse did at a moment.
+    pub fn point(&mut self, mouse: MouseEvent, at: Instant) -> Vec<Command> {
+        if !self.layers.is_empty() {
+            // A popup takes the wheel as keys, and no click: what changes the machine is answered by a key.
+            let code = match mouse.kind {
+                MouseEventKind::ScrollDown => KeyCode::Down,
+                MouseEventKind::ScrollUp => KeyCode::Up,
+                _ => return Vec::new(),
+            };
+            return self.press(KeyEvent::new(code, KeyModifiers::NONE));
+        }
+        match mouse.kind {
+            MouseEventKind::ScrollDown => self.scroll(3),
+            MouseEventKind::ScrollUp => self.scroll(-3),
+            MouseEventKind::Down(MouseButton::Left) if mouse.row + 1 == self.area.bottom() => {
+                let commands = view::bar_action(self, mouse.column).map_or_else(Vec::new, |action| self.act(action));
+                self.settle();
+                return commands;
+            }
+            MouseEventKind::Down(MouseButton::Left) if self.screen == Screen::Processes => {
+                return self.click(mouse, at);
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn click(&mut self, mouse: MouseEvent, at: Instant) -> Vec<Command> {
+        let Some(update) = self.update.clone() else { return Vec::new() };
+        match self.processes.hit(&update.snapshot, mouse.column, mouse.row) {
+            Some(Hit::Head(field)) => self.processes.sort_by(field),
+            Some(Hit::Line(key)) => {
+                let is_double = self
+                    .last_click
+                    .take()
+                    .is_some_and(|(before, last)| at.saturating_duration_since(before) < DOUBLE_CLICK && last == key);
+                self.processes.select(key.clone());
+                if is_double {
+                    self.settle();
+                    return self.act(Action::OpenDetails);
+                }
+                self.last_click = Some((at, key));
+            }
+            None => {}
+        }
+        self.settle();
+        Vec::new()
+    }
+
+    fn scroll(&mut self, lines: isize) {
+        if self.screen == Screen::Processes {
+            self.processes.scroll_lines(lines);
+        } else {
+            self.scroll_text(if lines > 0 { Action::MoveDown } else { Action::MoveUp });
+        }
+        self.settle();
+    }
+}

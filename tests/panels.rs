@@ -1,0 +1,312 @@
+//! Every view as a picture in text: at the size of an old terminal, of a large one, and of a very small one.
+//!
+//! The samples are made of numbers ([`support::machine`]); times of day, which depend on the time zone, are masked.
+
+mod support;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use insta::{assert_snapshot, with_settings};
+use memtide::act::effect::{DropLevel, Effect, Measured, Outcome, Refusal, Signal, Target};
+use memtide::model::group::GroupBy;
+use memtide::model::key::ProcessKey;
+use memtide::tui::settings::Options;
+use support::face::{Face, options, without_colours};
+use support::machine::Crowd;
+
+const OLD: (u16, u16) = (80, 24);
+const LARGE: (u16, u16) = (200, 60);
+const TINY: (u16, u16) = (40, 10);
+
+/// Compares the view that keys lead to, at several sizes, with what was accepted.
+fn check(name: &str, sizes: &[(u16, u16)], start: impl Fn(u16, u16) -> Face) {
+    for &(width, height) in sizes {
+        let face = start(width, height);
+        let lines = face.lines();
+        for line in &lines {
+            assert!(unicode_width::UnicodeWidthStr::width(line.as_str()) <= usize::from(width), "{name}: {line}");
+        }
+        keep(&format!("{name}_{width}x{height}"), &lines.join("\n"));
+    }
+}
+
+/// Compares a text with the accepted one of this name.
+fn keep(name: &str, text: &str) {
+    with_settings!({
+        filters => vec![(r"\d\d:\d\d:\d\d", "hh:mm:ss")],
+        omit_expression => true,
+        prepend_module_to_snapshot => false,
+    }, { assert_snapshot!(name, text) });
+}
+
+fn after(keys: &'static str) -> impl Fn(u16, u16) -> Face {
+    move |width, height| {
+        let mut face = Face::new(width, height);
+        face.keys(keys);
+        face
+    }
+}
+
+fn with_options(crowd: Crowd, options: Options) -> impl Fn(u16, u16) -> Face {
+    move |width, height| {
+        let mut face = Face::starting(width, height, crowd, options.clone(), None);
+        face.watch(150);
+        face
+    }
+}
+
+#[test]
+fn processes() {
+    check("flat", &[OLD, LARGE, TINY], after(""));
+    check("tree", &[OLD, LARGE, TINY], after("t K"));
+    check("tree_folded", &[OLD], after("t N home z"));
+    check("tagged", &[OLD], after("space space down space"));
+    check("following", &[OLD], after("down down F"));
+    check("scrolled_sideways", &[OLD], after("right"));
+}
+
+#[test]
+fn groups() {
+    for (by, word) in GroupBy::ALL {
+        let mut options = options();
+        options.settings.group = Some(by);
+        let start = with_options(Crowd::Server, options);
+        check(&format!("by_{word}"), &[OLD, LARGE], |width, height| {
+            let mut face = start(width, height);
+            // The second group opened: a closed one above it, its members below it.
+            face.keys("home down enter");
+            face
+        });
+    }
+}
+
+#[test]
+fn odd_processes() {
+    let start = || with_options(Crowd::Odd, options());
+    check("odd", &[OLD, LARGE, TINY], start());
+    check("odd_group", &[OLD], |width, height| {
+        let mut face = start()(width, height);
+        face.keys("g enter");
+        face
+    });
+    check("odd_details_of_the_denied", &[OLD], |width, height| {
+        let mut face = start()(width, height);
+        face.keys("F3").type_text("vault");
+        face.keys("enter enter");
+        face
+    });
+    check("nobody", &[OLD, LARGE], with_options(Crowd::Nobody, options()));
+}
+
+#[test]
+fn finding() {
+    check("filter_open", &[OLD, LARGE, TINY], |width, height| {
+        let mut face = Face::new(width, height);
+        face.keys("/").type_text("rss>10M user=www-data");
+        face
+    });
+    check("filter_kept", &[OLD], |width, height| {
+        let mut face = Face::new(width, height);
+        face.keys("/").type_text("nginx").keys("enter");
+        face
+    });
+    check("filter_wrong", &[OLD], |width, height| {
+        let mut face = Face::new(width, height);
+        face.keys("/").type_text("rss>lots");
+        face
+    });
+    check("filter_matches_nobody", &[OLD], |width, height| {
+        let mut face = Face::new(width, height);
+        face.keys("/").type_text("apache").keys("enter");
+        face
+    });
+    check("search", &[OLD], |width, height| {
+        let mut face = Face::new(width, height);
+        face.keys("F3").type_text("postg");
+        face
+    });
+}
+
+#[test]
+fn menus() {
+    check("sort_menu", &[OLD, LARGE, TINY], after("s"));
+    check("columns", &[OLD, LARGE, TINY], after("C down down"));
+    check("group_menu", &[OLD, TINY], after("g"));
+    check("theme_menu", &[OLD], after("Y"));
+    check("signal_menu", &[OLD, LARGE, TINY], after("k"));
+    check("drop_menu", &[OLD, TINY], after("d"));
+    check("palette", &[OLD, LARGE, TINY], after(":"));
+    check("palette_narrowed", &[OLD], |width, height| {
+        let mut face = Face::new(width, height);
+        face.keys(":").type_text("swap");
+        face
+    });
+    check("palette_refuses", &[OLD], |width, height| {
+        let mut face = Face::new(width, height);
+        face.keys(":").type_text("sort nothing").keys("enter");
+        face
+    });
+    check("help", &[OLD, LARGE, TINY], after("F1"));
+    check("details", &[OLD, LARGE, TINY], after("enter"));
+}
+
+#[test]
+fn questions() {
+    check("confirm_signal", &[OLD, LARGE, TINY], after("k enter"));
+    check("confirm_several", &[OLD, TINY], after("space space space space k enter"));
+    check("confirm_escalation", &[OLD], after("k down enter"));
+    check("confirm_drop", &[OLD, LARGE, TINY], after("d down down enter"));
+    check("confirm_refused", &[OLD, LARGE, TINY], |width, height| {
+        let refusal = Refusal {
+            reason: "Not permitted: it takes root. Run this, or memtide under sudo:".into(),
+            command: "sudo sh -c 'sync; sysctl -w vm.drop_caches=1'".into(),
+        };
+        let mut face = Face::starting(width, height, Crowd::Server, options(), Some(refusal));
+        face.watch(150);
+        face.keys("d enter");
+        face
+    });
+}
+
+#[test]
+fn what_was_and_what_was_done() {
+    check("ended", &[OLD, LARGE, TINY], after("E"));
+    check("ended_nobody", &[OLD], |width, height| {
+        let mut face = Face::starting(width, height, Crowd::Server, options(), None);
+        face.watch(10);
+        face.keys("E");
+        face
+    });
+    check("log_empty", &[OLD], after("L"));
+    check("log", &[OLD, LARGE, TINY], |width, height| {
+        let mut face = Face::new(width, height);
+        for outcome in outcomes() {
+            face.app.outcome(outcome);
+        }
+        face.keys("L");
+        face
+    });
+    check("message", &[OLD, TINY], |width, height| {
+        let mut face = Face::new(width, height);
+        for outcome in outcomes() {
+            face.app.outcome(outcome);
+        }
+        face
+    });
+    check("past", &[OLD, LARGE, TINY], after("{ ["));
+    check("paused", &[OLD, TINY], after("p"));
+}
+
+fn outcomes() -> VecDeque<Outcome> {
+    let target = |pid: u32, command: &str| Target {
+        key: ProcessKey { pid, start_time: 97 },
+        uid: 1000,
+        user: "app".into(),
+        command: command.into(),
+    };
+    let signal = |results, is_final| Outcome {
+        effect: Effect::Signal {
+            targets: vec![target(1234, "node app.js"), target(2077, "less")],
+            signal: Signal(15),
+            escalate: Some(Duration::from_secs(5)),
+        },
+        wall_ms: 1_785_000_000_000,
+        took: Duration::from_millis(730),
+        results,
+        is_final,
+        measured: None,
+    };
+    VecDeque::from([
+        signal(
+            vec![
+                Ok("1234 node app.js: SIGTERM sent, still there after 700 ms".into()),
+                Err("2077 less has ended already: nothing was sent".into()),
+            ],
+            false,
+        ),
+        Outcome {
+            effect: Effect::DropCaches(DropLevel::Both),
+            wall_ms: 1_785_000_060_000,
+            took: Duration::from_millis(2210),
+            results: vec![Ok("drop_caches 3: 148M more free".into())],
+            is_final: true,
+            measured: Some(Measured {
+                free_before: 90 << 20,
+                free_after: 238 << 20,
+                available_before: 172 << 20,
+                available_after: 176 << 20,
+                cache_before: 194 << 20,
+                cache_after: 58 << 20,
+                slab_before: 25 << 20,
+                slab_after: 9 << 20,
+            }),
+        },
+    ])
+}
+
+#[test]
+fn states_of_the_program() {
+    check("read_only", &[OLD], |width, height| {
+        let options = Options { is_read_only: true, ..options() };
+        let mut face = with_options(Crowd::Server, options)(width, height);
+        face.keys("k");
+        face
+    });
+    let nothing = |width, height| Face::starting(width, height, Crowd::Server, options(), None);
+    check("before_the_first_sample", &[OLD, TINY], nothing);
+    check("after_the_first_sample", &[OLD, LARGE], |width, height| {
+        let mut face = nothing(width, height);
+        face.watch(1);
+        face
+    });
+    check("failed_at_once", &[OLD, TINY], |width, height| {
+        let mut face = nothing(width, height);
+        face.app.fail("/proc: no process can be read there (is procfs mounted?)");
+        face
+    });
+    check("failed_later", &[OLD], |width, height| {
+        let mut face = Face::new(width, height);
+        face.app.fail("/proc: no process can be read there (is procfs mounted?)");
+        face
+    });
+    check("too_small", &[(39, 10), (40, 7), (1, 1), (12, 3)], after(""));
+}
+
+#[test]
+fn only_ascii() {
+    for keys in ["", "t", "g enter", "k", "C", "k enter", "F1", "L", "E", "/", "d enter", "[", "p", "Y", "enter"] {
+        let ascii = Options { is_ascii: true, ..options() };
+        for crowd in [Crowd::Server, Crowd::Nobody] {
+            for (width, height) in [OLD, LARGE, TINY] {
+                let mut face = with_options(crowd, ascii.clone())(width, height);
+                face.keys(keys);
+                for outcome in outcomes() {
+                    face.app.outcome(outcome);
+                }
+                assert!(face.text().is_ascii(), "after `{keys}`:\n{}", face.text());
+            }
+        }
+        let mut face = with_options(Crowd::Server, ascii)(OLD.0, OLD.1);
+        face.keys(keys);
+        match keys {
+            "" => keep("ascii_flat", &face.text()),
+            "t" => keep("ascii_tree", &face.text()),
+            "g enter" => keep("ascii_groups", &face.text()),
+            "k" => keep("ascii_menu", &face.text()),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn styles() {
+    keep("styles_dark", &format!("{:?}", Face::new(OLD.0, OLD.1).buffer()));
+    let mut face = with_options(Crowd::Server, without_colours())(OLD.0, OLD.1);
+    face.keys("k down enter");
+    let buffer = face.buffer();
+    for cell in &buffer.content {
+        assert!([cell.fg, cell.bg].iter().all(|colour| *colour == ratatui::style::Color::Reset), "{cell:?}");
+    }
+    keep("styles_mono", &format!("{buffer:?}"));
+}
