@@ -145,7 +145,7 @@ fn sample_in_turn() -> Sample {
 }
 
 fn snapshot(sample: Sample) -> Snapshot {
-    Snapshot::derive(None, Arc::new(sample), Vec::new().into())
+    Snapshot::derive(None, Arc::new(sample), memtide::model::judgement::Analysis::default())
 }
 
 fn process_of(sample: &Sample, pid: u32) -> &ProcessSample {

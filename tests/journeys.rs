@@ -8,6 +8,8 @@ use crossterm::event::MouseEventKind;
 use memtide::act::effect::{DropLevel, Effect, Signal};
 use memtide::model::field::{PROCESS_FIELDS, process_field};
 use memtide::model::group::GroupBy;
+use memtide::model::judgement::{Analysis, Judged, Verdict};
+use memtide::model::process::ProcessSample;
 use memtide::tui::action::{ACTIONS, Action};
 use memtide::tui::app::Command;
 use memtide::tui::settings::Options;
@@ -67,9 +69,11 @@ fn every_field_sorts_both_ways() {
         // Who is first by a known value is last the other way round; equals keep their order.
         let update = |pid: u32| {
             let sample = support::machine::sample(Crowd::Server, 149);
-            let growth = sample.processes.iter().map(|process| if process.key.pid == NODE { 2e7 } else { 0.0 });
-            let growth = growth.collect();
-            let snapshot = memtide::model::snapshot::Snapshot::derive(None, std::sync::Arc::new(sample), growth);
+            let growth = |process: &ProcessSample| if process.key.pid == NODE { 2e7 } else { 0.0 };
+            let judged =
+                sample.processes.iter().map(|process| Judged::new(growth(process), Verdict::Growing, 0.5)).collect();
+            let analysis = Analysis { judged, ..Analysis::default() };
+            let snapshot = memtide::model::snapshot::Snapshot::derive(None, std::sync::Arc::new(sample), analysis);
             let index = snapshot.sample.processes.iter().position(|process| process.key.pid == pid).unwrap();
             let shown = (field.get)(&snapshot.row(index)).value().map(|value| value.to_string());
             shown

@@ -1,13 +1,20 @@
-//! The history of every process, by [`ProcessKey`], and of the machine: bounded for each and in total. What ended is
-//! remembered for a while.
+//! The history of every process, by [`ProcessKey`], of the services they make up, and of the machine: bounded for each
+//! and in total, and judged as it grows. What ended is remembered for a while.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::series::{COUNT_TIERS, MACHINE_TIERS, MEMORY_TIERS, Series};
-use super::trend::theil_sen;
+use super::findings::{Scene, findings, shown};
+use super::groups::Groups;
+use super::judge::Scratch;
+use super::machine::Machine;
+use super::observed::Observed;
+use super::series::Series;
+use super::track::{Circumstances, Track};
+use super::watch::Watch;
+use crate::model::judgement::{Finding, Judged, Judgement, Quantity, Subject, Verdict};
 use crate::model::key::ProcessKey;
-use crate::model::process::{ProcessSample, Resident};
+use crate::model::process::ProcessSample;
 use crate::model::reading::BootMs;
 use crate::model::sample::Sample;
 
@@ -16,22 +23,16 @@ use crate::model::sample::Sample;
 pub struct History {
     /// By pid, as in the samples.
     tracks: Vec<Track>,
-    machine: Option<Series>,
+    groups: Groups,
+    machine: Machine,
     ended: Vec<EndedTrack>,
+    observed: Observed,
+    scratch: Scratch,
     /// How often the number of runs kept has been halved.
     squeeze: u32,
     samples: u64,
-}
-
-/// A process over time.
-struct Track {
-    process: Arc<ProcessSample>,
-    /// Private memory and swap, KiB.
-    private: Series,
-    /// Open file descriptors.
-    fds: Option<Series>,
-    /// Bytes per minute; NaN while there is not enough to tell.
-    growth: f32,
+    /// The watched time of the sample pushed last.
+    now: BootMs,
 }
 
 /// A process that is no more.
@@ -46,17 +47,8 @@ pub struct EndedTrack {
     pub private: Series,
 }
 
-/// A quantity of a process that has a history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quantity {
-    /// Private memory and swap, in bytes.
-    Private,
-    /// Open file descriptors.
-    Fds,
-}
-
 /// Memory that all tracks together may take.
-const TOTAL_BYTES: usize = 8 << 20;
+const TOTAL_BYTES: usize = 6 << 20;
 
 /// How often the total is looked at, in samples.
 const SAMPLES_BETWEEN_COUNTS: u64 = 60;
@@ -65,73 +57,86 @@ const SAMPLES_BETWEEN_COUNTS: u64 = 60;
 const MOST_ENDED: usize = 256;
 const ENDED_MS: u64 = 6 * 3_600_000;
 
-/// Growth is the slope over at most this long, on so many points.
-const GROWTH_SPAN_MS: u64 = 600_000;
-const GROWTH_POINTS: usize = 40;
-
-/// Below this there is not enough to tell a slope.
-const GROWTH_LEAST_MS: u64 = 20_000;
-
-/// Slopes are taken again this often, a tenth of the processes at a time.
-const GROWTH_TURNS: u64 = 10;
-
 impl History {
     /// Takes in a sample. Samples must come in their order of time.
     pub fn push(&mut self, sample: &Sample) {
-        let swap_in_use = sample.system.meminfo.swap_used().value() != Some(0);
+        let now = self.observed.advance(sample.at, sample.interval_ms);
+        self.now = now;
+        let about = circumstances(sample, now, self.squeeze);
         let mut old = std::mem::take(&mut self.tracks).into_iter().peekable();
         let mut tracks = Vec::with_capacity(sample.processes.len());
         for process in &sample.processes {
             while let Some(gone) = old.next_if(|track| track.process.key.pid < process.key.pid) {
-                self.remember(gone, sample);
+                self.remember(gone, sample, now);
             }
-            match old.next_if(|track| track.process.key.pid == process.key.pid) {
+            let known = old.next_if(|track| track.process.key.pid == process.key.pid);
+            let track = match known {
                 Some(mut track) if track.process.key == process.key => {
-                    track.push(process, sample.at, swap_in_use, self.squeeze);
-                    tracks.push(track);
+                    self.update(&mut track, process, &about);
+                    track
                 }
                 other => {
                     if let Some(gone) = other {
-                        self.remember(gone, sample);
+                        self.remember(gone, sample, now);
                     }
-                    tracks.push(Track::new(process, sample.at, swap_in_use));
+                    let mut track = Track::new(process, &about);
+                    self.settle(&mut track, now);
+                    track
                 }
-            }
+            };
+            tracks.push(track);
         }
         for gone in old {
-            self.remember(gone, sample);
+            self.remember(gone, sample, now);
         }
         self.tracks = tracks;
-        self.push_machine(sample);
+        for track in &mut self.tracks {
+            track.judge(&about, &mut self.scratch);
+        }
+        self.groups.push(&about, &mut self.scratch);
+        self.machine.push(&about, &mut self.scratch);
         self.samples += 1;
-        self.judge_growth(sample.at);
         if self.samples.is_multiple_of(SAMPLES_BETWEEN_COUNTS) {
             self.keep_bounds(sample.at);
         }
     }
 
-    fn push_machine(&mut self, sample: &Sample) {
-        let Some(used) = sample.system.meminfo.used().value() else { return };
-        let used = kib(used);
-        self.machine.get_or_insert_with(|| Series::new(used, sample.at)).push(used, sample.at, MACHINE_TIERS, 0);
-    }
-
-    fn judge_growth(&mut self, now: BootMs) {
-        let turn = self.samples % GROWTH_TURNS;
-        for track in &mut self.tracks {
-            let is_due = u64::from(track.process.key.pid) % GROWTH_TURNS == turn;
-            if is_due || (track.growth.is_nan() && now.since(track.private.since()) >= GROWTH_LEAST_MS) {
-                track.growth = growth(&track.private, now);
-            }
+    fn update(&mut self, track: &mut Track, process: &Arc<ProcessSample>, about: &Circumstances<'_>) {
+        let is_another = !Arc::ptr_eq(&track.process.identity, &process.identity);
+        let change = track.push(process, about);
+        if let Some(group) = track.group {
+            self.groups.change(group, change);
+        }
+        if is_another {
+            self.settle(track, about.now);
         }
     }
 
-    fn remember(&mut self, track: Track, sample: &Sample) {
+    /// Finds the group a process belongs to now.
+    fn settle(&mut self, track: &mut Track, now: BootMs) {
+        let group = self.groups.place(&track.process.identity, now);
+        if group != track.group {
+            let kib = track.private.series.last();
+            if let Some(old) = track.group {
+                self.groups.leave(old, kib, None);
+            }
+            if let Some(new) = group {
+                self.groups.join(new, kib);
+            }
+            track.group = group;
+        }
+    }
+
+    fn remember(&mut self, track: Track, sample: &Sample, now: BootMs) {
+        if let Some(group) = track.group {
+            let judgement = track.private.judgement(now);
+            self.groups.leave(group, track.private.series.last(), Some((&judgement, now)));
+        }
         self.ended.push(EndedTrack {
             process: track.process,
             at: sample.at,
             wall_ms: sample.wall_ms,
-            private: track.private,
+            private: track.private.series,
         });
         if self.ended.len() > MOST_ENDED {
             // The smallest is the least likely to be looked for; among equals the oldest goes.
@@ -147,57 +152,89 @@ impl History {
         if self.heap_bytes() > TOTAL_BYTES {
             self.squeeze += 1;
             let squeeze = self.squeeze;
-            for track in &mut self.tracks {
-                track.private.shrink(squeeze);
-                track.fds.iter_mut().for_each(|fds| fds.shrink(squeeze));
-            }
+            self.tracks.iter_mut().for_each(|track| track.shrink(squeeze));
         }
     }
 
-    /// Bytes held by all series.
+    /// Bytes held by all series of processes and groups.
     pub fn heap_bytes(&self) -> usize {
-        let tracks = self.tracks.iter().map(|track| {
-            size_of::<Track>() + track.private.heap_bytes() + track.fds.as_ref().map_or(0, Series::heap_bytes)
-        });
+        let tracks = self.tracks.iter().map(|track| size_of::<Track>() + track.heap_bytes());
         let ended = self.ended.iter().map(|ended| size_of::<EndedTrack>() + ended.private.heap_bytes());
-        tracks.sum::<usize>() + ended.sum::<usize>()
+        tracks.sum::<usize>() + ended.sum::<usize>() + self.groups.heap_bytes()
     }
 
-    /// Growth in bytes per minute of every process of the sample pushed last, in its order; NaN where unknown.
-    pub fn growth(&self) -> impl Iterator<Item = f32> {
-        self.tracks.iter().map(|track| track.growth)
+    /// Growth and verdict of every process of the sample pushed last, in its order.
+    pub fn judged(&self) -> impl Iterator<Item = Judged> {
+        self.tracks.iter().map(|track| {
+            let judgement = track.private.judgement(self.now);
+            let is_known = judgement.verdict != Verdict::NotEnoughData || judgement.rate != 0.0;
+            let growth = if is_known { (judgement.rate * 1024.0) as f32 } else { f32::NAN };
+            // A leak of descriptors or threads is one of the process, too.
+            let others = [Quantity::Fds, Quantity::Threads].into_iter().filter_map(|quantity| track.watch(quantity));
+            let leaking = others.filter_map(Watch::rising).find(|other| other.verdict == Verdict::Leaking);
+            match leaking {
+                Some(other) if judgement.verdict != Verdict::Leaking => {
+                    Judged::new(growth, other.verdict, other.confidence)
+                }
+                _ => Judged::new(growth, judgement.verdict, judgement.confidence),
+            }
+        })
     }
 
-    /// A process's history; `None` for a process that is not known, dead or alive.
+    /// All that rises in the sample that was pushed last, the most urgent first.
+    pub fn findings(&self, sample: &Sample) -> Vec<Finding> {
+        let about = circumstances(sample, self.observed.watched(sample.at), self.squeeze);
+        let (tracks, groups, machine, observed) = (&*self.tracks, &self.groups, &self.machine, &self.observed);
+        findings(&Scene { tracks, groups, machine, observed, about: &about })
+    }
+
+    /// What is said of a subject's quantity; `None` where it is not watched.
+    pub fn judgement(&self, subject: &Subject, quantity: Quantity, at: BootMs) -> Option<Judgement> {
+        let now = self.observed.watched(at);
+        let judgement = match subject {
+            Subject::Process(key) => self.track(*key)?.watch(quantity)?.judgement(now),
+            Subject::Group(key) => self.groups.get(key)?.judgement(now)?,
+            Subject::Machine => self.machine.watch(quantity)?.judgement(now),
+        };
+        Some(shown(quantity, &judgement, &self.observed))
+    }
+
+    fn track(&self, key: ProcessKey) -> Option<&Track> {
+        let place = self.tracks.binary_search_by(|track| track.process.key.pid.cmp(&key.pid)).ok()?;
+        Some(&self.tracks[place]).filter(|track| track.process.key == key)
+    }
+
+    /// A subject's history in bytes or things; `None` for who is not known, dead or alive.
     pub fn points(
         &self,
-        key: ProcessKey,
+        subject: &Subject,
         quantity: Quantity,
         until: BootMs,
         span: Duration,
         count: usize,
     ) -> Option<Vec<f32>> {
-        let alive = self.tracks.binary_search_by_key(&key.pid, |track| track.process.key.pid);
-        let alive = alive.ok().map(|place| &self.tracks[place]).filter(|track| track.process.key == key);
-        let series = match (alive, quantity) {
-            (Some(track), Quantity::Private) => &track.private,
-            (Some(track), Quantity::Fds) => track.fds.as_ref()?,
-            (None, Quantity::Private) => &self.ended.iter().rfind(|ended| ended.process.key == key)?.private,
-            (None, Quantity::Fds) => return None,
+        let series = match subject {
+            Subject::Process(key) => match self.track(*key) {
+                Some(track) => &track.watch(quantity)?.series,
+                None if quantity == Quantity::Private => {
+                    &self.ended.iter().rfind(|ended| ended.process.key == *key)?.private
+                }
+                None => return None,
+            },
+            Subject::Group(key) => self.groups.get(key)?.series()?,
+            Subject::Machine => &self.machine.watch(quantity)?.series,
         };
-        let mut points = series.points(until, span, count);
-        if quantity == Quantity::Private {
-            for point in &mut points {
-                *point *= 1024.0;
-            }
-        }
+        let unit = if quantity.is_bytes() { 1024.0 } else { 1.0 };
+        let mut points = series.points(self.observed.watched(until), span, count);
+        points.iter_mut().for_each(|point| *point *= unit);
         Some(points)
     }
 
     /// The machine's used memory (MemTotal - MemAvailable) in bytes.
     pub fn machine_points(&self, until: BootMs, span: Duration, count: usize) -> Vec<f32> {
-        let Some(machine) = &self.machine else { return vec![f32::NAN; count] };
-        machine.points(until, span, count).into_iter().map(|kib| kib * 1024.0).collect()
+        let Some(used) = self.machine.used() else { return vec![f32::NAN; count] };
+        let points = used.points(self.observed.watched(until), span, count);
+        points.into_iter().map(|kib| kib * 1024.0).collect()
     }
 
     /// Processes that ended, the latest last.
@@ -206,54 +243,13 @@ impl History {
     }
 }
 
-impl Track {
-    fn new(process: &Arc<ProcessSample>, at: BootMs, swap_in_use: bool) -> Self {
-        Self {
-            process: Arc::clone(process),
-            private: Series::new(private_kib(process, swap_in_use), at),
-            fds: process.fds.reading.value().map(|fds| Series::new(fds, at)),
-            growth: f32::NAN,
-        }
+fn circumstances(sample: &Sample, now: BootMs, squeeze: u32) -> Circumstances<'_> {
+    Circumstances {
+        system: &sample.system,
+        now,
+        at: sample.at,
+        clock_ticks: sample.host.clock_ticks,
+        swap_in_use: sample.system.meminfo.swap_used().value() != Some(0),
+        squeeze,
     }
-
-    fn push(&mut self, process: &Arc<ProcessSample>, at: BootMs, swap_in_use: bool, squeeze: u32) {
-        if Arc::ptr_eq(&self.process, process) {
-            return;
-        }
-        self.private.push(private_kib(process, swap_in_use), at, MEMORY_TIERS, squeeze);
-        if let Some(fds) = process.fds.reading.value() {
-            self.fds.get_or_insert_with(|| Series::new(fds, at)).push(fds, at, COUNT_TIERS, squeeze);
-        }
-        self.process = Arc::clone(process);
-    }
-}
-
-fn private_kib(process: &ProcessSample, swap_in_use: bool) -> u32 {
-    let anon = process.resident.value().map_or(0, Resident::anon);
-    let swap = if swap_in_use { process.status.reading.value().map_or(0, |status| status.swap) } else { 0 };
-    kib(anon + swap)
-}
-
-fn kib(bytes: u64) -> u32 {
-    u32::try_from(bytes / 1024).unwrap_or(u32::MAX)
-}
-
-/// Median slope of the lower envelope, bytes per minute.
-fn growth(private: &Series, now: BootMs) -> f32 {
-    let watched = now.since(private.since()).min(GROWTH_SPAN_MS);
-    if watched < GROWTH_LEAST_MS {
-        return f32::NAN;
-    }
-    if !private.has_moved() {
-        return 0.0;
-    }
-    let step = watched as f32 / (GROWTH_POINTS - 1) as f32;
-    let points: Vec<(f32, f32)> = (0..GROWTH_POINTS)
-        .filter_map(|back| {
-            let age = back as f32 * step;
-            let value = private.low_at(BootMs(now.0.saturating_sub(age as u64)))?;
-            Some((-age / 60_000.0, value as f32))
-        })
-        .collect();
-    theil_sen(&points).map_or(f32::NAN, |kib_per_minute| kib_per_minute * 1024.0)
 }

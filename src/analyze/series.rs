@@ -1,4 +1,4 @@
-//! One quantity over time in bounded memory: buckets of (min, max, last) in tiers of growing width. What does not
+//! One quantity over time in bounded memory: buckets of (min, last) in tiers of growing width. What does not
 //! change takes no space: a run stands for all buckets until the next one.
 
 use std::time::Duration;
@@ -14,31 +14,52 @@ pub struct TierSpec {
     pub runs: usize,
 }
 
-/// Tiers of a process's memory: 40 s by the second, 10 min by 10 s, 72 min by the minute, 6 h by 10 min.
+/// Tiers of a process's memory: 2 min by 3 s, 10 min by 12 s, 1 h by the minute, 6 h by 10 min.
 pub const MEMORY_TIERS: &[TierSpec] = &[
-    TierSpec { step_ms: 1_000, runs: 40 },
-    TierSpec { step_ms: 10_000, runs: 60 },
-    TierSpec { step_ms: 60_000, runs: 72 },
-    TierSpec { step_ms: 600_000, runs: 36 },
+    TierSpec { step_ms: 600_000, runs: 34 },
+    TierSpec { step_ms: 60_000, runs: 57 },
+    TierSpec { step_ms: 12_000, runs: 49 },
+    TierSpec { step_ms: 3_000, runs: 40 },
 ];
 
-/// Tiers of a process's counts, which move less.
-pub const COUNT_TIERS: &[TierSpec] = &[TierSpec { step_ms: 60_000, runs: 30 }, TierSpec { step_ms: 600_000, runs: 10 }];
+/// Tiers of a process's descriptors: 80 s by 5 s, 5 min by 30 s, 1 h by 6 min.
+pub const FD_TIERS: &[TierSpec] = &[
+    TierSpec { step_ms: 360_000, runs: 9 },
+    TierSpec { step_ms: 30_000, runs: 10 },
+    TierSpec { step_ms: 5_000, runs: 16 },
+];
 
-/// Tiers of the machine: there is only one.
+/// Tiers of a process's other quantities.
+pub const OTHER_TIERS: &[TierSpec] = &[
+    TierSpec { step_ms: 600_000, runs: 4 },
+    TierSpec { step_ms: 60_000, runs: 7 },
+    TierSpec { step_ms: 12_000, runs: 8 },
+];
+
+/// Tiers of the machine and of groups: there are few.
 pub const MACHINE_TIERS: &[TierSpec] = &[
-    TierSpec { step_ms: 1_000, runs: 180 },
-    TierSpec { step_ms: 10_000, runs: 360 },
-    TierSpec { step_ms: 60_000, runs: 1_440 },
     TierSpec { step_ms: 600_000, runs: 1_008 },
+    TierSpec { step_ms: 60_000, runs: 720 },
+    TierSpec { step_ms: 12_000, runs: 150 },
+    TierSpec { step_ms: 3_000, runs: 80 },
 ];
+
+/// Tiers of a quantity of the machine that is only judged.
+pub const JUDGED_TIERS: &[TierSpec] = &[
+    TierSpec { step_ms: 600_000, runs: 72 },
+    TierSpec { step_ms: 60_000, runs: 60 },
+    TierSpec { step_ms: 12_000, runs: 50 },
+    TierSpec { step_ms: 3_000, runs: 40 },
+];
+
+/// The most tiers that a series has.
+const MOST_TIERS: usize = 4;
 
 /// A bucket, and all unchanged buckets after it, in which the value stays `last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
     at: u32,
     min: u32,
-    max: u32,
     last: u32,
 }
 
@@ -52,10 +73,22 @@ pub struct Series {
     tiers: Option<Box<Tiers>>,
 }
 
+/// All tiers behind each other, the coarsest first: the finest, which changes most often, is at the end.
 #[derive(Clone, Debug)]
 struct Tiers {
     specs: &'static [TierSpec],
-    runs: Vec<Vec<Run>>,
+    runs: Vec<Run>,
+    /// Where each tier ends.
+    ends: [u16; MOST_TIERS],
+}
+
+/// What a series did in one part of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The smallest value.
+    pub low: u32,
+    /// The value at its end.
+    pub last: u32,
 }
 
 impl Series {
@@ -92,8 +125,8 @@ impl Series {
         }
         let (since, old) = (self.since, self.value);
         let tiers = self.tiers.get_or_insert_with(|| Box::new(Tiers::new(specs, since, old)));
-        for (spec, runs) in tiers.specs.iter().zip(&mut tiers.runs) {
-            push_run(runs, (at.0 / spec.step_ms) as u32, old, value, kept(spec, squeeze));
+        for tier in 0..tiers.specs.len() {
+            tiers.push(tier, at, old, value, squeeze);
         }
         self.value = value;
         self.peak = self.peak.max(value);
@@ -101,51 +134,65 @@ impl Series {
 
     /// Forgets what `squeeze` no longer allows.
     pub fn shrink(&mut self, squeeze: u32) {
-        for (spec, runs) in self.tiers.iter_mut().flat_map(|tiers| tiers.specs.iter().zip(&mut tiers.runs)) {
-            let surplus = runs.len().saturating_sub(kept(spec, squeeze));
-            runs.drain(..surplus);
-            runs.shrink_to_fit();
+        if let Some(tiers) = &mut self.tiers {
+            for tier in 0..tiers.specs.len() {
+                let surplus = tiers.runs(tier).len().saturating_sub(kept(&tiers.specs[tier], squeeze));
+                tiers.forget(tier, surplus);
+            }
+            tiers.runs.shrink_to_fit();
         }
     }
 
     /// Bytes held beyond the series itself.
     pub fn heap_bytes(&self) -> usize {
-        self.tiers.as_ref().map_or(0, |tiers| {
-            size_of::<Tiers>()
-                + tiers
-                    .runs
-                    .iter()
-                    .map(|runs| size_of::<Vec<Run>>() + runs.capacity() * size_of::<Run>())
-                    .sum::<usize>()
-        })
+        self.tiers.as_ref().map_or(0, |tiers| size_of::<Tiers>() + tiers.runs.capacity() * size_of::<Run>())
     }
 
     /// The value at a moment, `None` before the series began. The finest tier that reaches back so far answers.
     pub fn at(&self, at: BootMs) -> Option<u32> {
-        self.look_up(at, |run, _| run.last)
-    }
-
-    /// The smallest value in the bucket around a moment: the lower envelope, which a garbage collector's sawtooth
-    /// does not move.
-    pub fn low_at(&self, at: BootMs) -> Option<u32> {
-        self.look_up(at, |run, is_inside| if is_inside { run.min } else { run.last })
-    }
-
-    fn look_up(&self, at: BootMs, pick: impl Fn(Run, bool) -> u32) -> Option<u32> {
         if at < self.since {
             return None;
         }
         let Some(tiers) = &self.tiers else { return Some(self.value) };
-        for (spec, runs) in tiers.specs.iter().zip(&tiers.runs) {
+        // Without an answer it is older than the coarsest tier remembers.
+        tiers.finest_to(at).map(|(spec, runs)| {
             let bucket = (at.0 / spec.step_ms) as u32;
-            let after = runs.partition_point(|run| run.at <= bucket);
-            if after > 0 {
-                let run = runs[after - 1];
-                return Some(pick(run, run.at == bucket));
+            runs[runs.partition_point(|run| run.at <= bucket).saturating_sub(1)].last
+        })
+    }
+
+    /// The window from `from` to `to` in at most `most` parts of equal width, the oldest first, and that width in
+    /// milliseconds: no narrower than the buckets of the finest tier that reaches back to `from`.
+    pub fn parts(&self, from: BootMs, to: BootMs, most: usize, parts: &mut Vec<Part>) -> f64 {
+        parts.clear();
+        let span = to.since(from) as f64;
+        let Some(tiers) = &self.tiers else {
+            parts.resize(most, Part { low: self.value, last: self.value });
+            return span / most as f64;
+        };
+        let (spec, runs) = tiers.finest_or_coarsest(from);
+        let count = ((span / spec.step_ms as f64) as usize).clamp(1, most);
+        let width = span / count as f64;
+        let bucket_of = |at: f64| (at / spec.step_ms as f64) as u32;
+        let first = bucket_of(from.0 as f64);
+        let mut next = runs.partition_point(|run| run.at <= first);
+        // Before the first run nothing is known but what it began with.
+        let (mut low, mut value) = match next.checked_sub(1).map(|before| runs[before]) {
+            Some(run) if run.at == first => (run.min, run.last),
+            Some(run) => (run.last, run.last),
+            None => runs.first().map_or((self.value, self.value), |run| (run.min, run.min)),
+        };
+        for nth in 1..=count {
+            let end = bucket_of(from.0 as f64 + nth as f64 * width);
+            while let Some(run) = runs.get(next).filter(|run| run.at < end || (nth == count && run.at == end)) {
+                low = low.min(run.min);
+                value = run.last;
+                next += 1;
             }
+            parts.push(Part { low, last: value });
+            low = value;
         }
-        // Older than the coarsest tier remembers.
-        None
+        width
     }
 
     /// `count` evenly spaced values up to `until`, the oldest first; NaN where nothing is known.
@@ -163,34 +210,65 @@ impl Series {
 
 impl Tiers {
     fn new(specs: &'static [TierSpec], since: BootMs, value: u32) -> Self {
-        let first =
-            |spec: &TierSpec| vec![Run { at: (since.0 / spec.step_ms) as u32, min: value, max: value, last: value }];
-        Self { specs, runs: specs.iter().map(first).collect() }
+        debug_assert!(specs.len() <= MOST_TIERS);
+        let first = |spec: &TierSpec| Run { at: (since.0 / spec.step_ms) as u32, min: value, last: value };
+        let mut ends = [specs.len() as u16; MOST_TIERS];
+        (1..).zip(&mut ends[..specs.len()]).for_each(|(count, end)| *end = count);
+        Self { specs, runs: specs.iter().map(first).collect(), ends }
+    }
+
+    fn bounds(&self, tier: usize) -> std::ops::Range<usize> {
+        let start = tier.checked_sub(1).map_or(0, |before| self.ends[before]);
+        usize::from(start)..usize::from(self.ends[tier])
+    }
+
+    fn runs(&self, tier: usize) -> &[Run] {
+        &self.runs[self.bounds(tier)]
+    }
+
+    fn push(&mut self, tier: usize, at: BootMs, old: u32, value: u32, squeeze: u32) {
+        let spec = &self.specs[tier];
+        let bucket = (at.0 / spec.step_ms) as u32;
+        let bounds = self.bounds(tier);
+        if let Some(run) = self.runs[bounds.clone()].last_mut()
+            && run.at >= bucket
+        {
+            run.min = run.min.min(value);
+            run.last = value;
+            return;
+        }
+        let most = kept(spec, squeeze);
+        self.forget(tier, (bounds.len() + 1).saturating_sub(most));
+        if self.runs.len() == self.runs.capacity() {
+            self.runs.reserve_exact(8);
+        }
+        // Until this moment the bucket held the old value.
+        self.runs.insert(usize::from(self.ends[tier]), Run { at: bucket, min: old.min(value), last: value });
+        self.ends[tier..].iter_mut().for_each(|end| *end += 1);
+    }
+
+    /// Drops the oldest `count` runs of a tier.
+    fn forget(&mut self, tier: usize, count: usize) {
+        let start = self.bounds(tier).start;
+        self.runs.drain(start..start + count);
+        self.ends[tier..].iter_mut().for_each(|end| *end -= count as u16);
+    }
+
+    /// The finest tier that knows what was at a moment.
+    fn finest_to(&self, at: BootMs) -> Option<(&TierSpec, &[Run])> {
+        (0..self.specs.len())
+            .rev()
+            .map(|tier| (&self.specs[tier], self.runs(tier)))
+            .find(|(spec, runs)| runs.first().is_some_and(|first| u64::from(first.at) <= at.0 / spec.step_ms))
+    }
+
+    fn finest_or_coarsest(&self, at: BootMs) -> (&TierSpec, &[Run]) {
+        self.finest_to(at).unwrap_or((&self.specs[0], self.runs(0)))
     }
 }
 
 fn kept(spec: &TierSpec, squeeze: u32) -> usize {
     (spec.runs >> squeeze.min(8)).max(4)
-}
-
-fn push_run(runs: &mut Vec<Run>, bucket: u32, old: u32, value: u32, most: usize) {
-    if let Some(run) = runs.last_mut()
-        && run.at >= bucket
-    {
-        run.min = run.min.min(value);
-        run.max = run.max.max(value);
-        run.last = value;
-        return;
-    }
-    if runs.len() >= most {
-        let surplus = runs.len() + 1 - most;
-        runs.drain(..surplus);
-    }
-    if runs.len() == runs.capacity() {
-        runs.reserve_exact(8.min(most - runs.len()).max(1));
-    }
-    // Until this moment the bucket held the old value.
-    runs.push(Run { at: bucket, min: old.min(value), max: old.max(value), last: value });
 }
 
 #[cfg(test)]
@@ -216,10 +294,13 @@ mod tests {
         (1..=3600).for_each(|n| series.push(n as u32, second(n), MEMORY_TIERS, 0));
         assert_eq!(series.at(second(3590)), Some(3590));
         let five_minutes_ago = series.at(second(3300)).unwrap();
-        assert!((3300..3310).contains(&five_minutes_ago), "{five_minutes_ago}");
+        assert!((3300..3312).contains(&five_minutes_ago), "{five_minutes_ago}");
         let long_ago = series.at(second(600)).unwrap();
-        assert!((600..660).contains(&long_ago), "{long_ago}");
-        assert_eq!(series.low_at(second(600)), Some(599));
+        assert!((600..1200).contains(&long_ago), "{long_ago}");
+        let mut parts = Vec::new();
+        let width = series.parts(second(300), second(3600), 30, &mut parts);
+        assert_eq!((parts.len(), width), (30, 110_000.0));
+        assert!(parts.windows(2).all(|pair| pair[0].low < pair[1].low), "{parts:?}");
     }
 
     #[test]
@@ -234,22 +315,27 @@ mod tests {
     fn a_process_that_never_rests_stays_below_four_kibibytes() {
         let mut series = Series::new(0, second(0));
         (1..100_000u64).for_each(|n| series.push((n * 7919 % 10_007) as u32, second(n), MEMORY_TIERS, 0));
-        let mut counts = Series::new(0, second(0));
-        (1..100_000u64).for_each(|n| counts.push((n % 3) as u32, second(n), COUNT_TIERS, 0));
-        let total = series.heap_bytes() + counts.heap_bytes() + 2 * size_of::<Series>();
-        assert!(total <= 4 * 1024 + 256, "{total}");
+        let mut total = series.heap_bytes() + size_of::<Series>();
+        for specs in [FD_TIERS, OTHER_TIERS, OTHER_TIERS, OTHER_TIERS, OTHER_TIERS] {
+            let mut counts = Series::new(0, second(0));
+            (1..100_000u64).for_each(|n| counts.push((n % 3) as u32, second(n), specs, 0));
+            total += counts.heap_bytes() + size_of::<Series>();
+        }
+        assert!(total <= 4 * 1024, "{total}");
     }
 
     proptest! {
         #[test]
         fn any_values_at_any_times_are_answered(steps in proptest::collection::vec((0u64..5_000_000, any::<u32>()), 0..200)) {
             let mut series = Series::new(1, BootMs(0));
-            let mut now = 0;
+            let (mut now, mut parts) = (0, Vec::new());
             for (step, value) in steps {
                 now += step;
                 series.push(value, BootMs(now), MEMORY_TIERS, 1);
                 prop_assert_eq!(series.at(BootMs(now)), Some(value));
-                prop_assert!(series.low_at(BootMs(now)) <= Some(value));
+                series.parts(BootMs(now / 2), BootMs(now), 20, &mut parts);
+                prop_assert_eq!(parts.last().map(|part| part.last), Some(value));
+                prop_assert!(parts.iter().all(|part| part.low <= part.last));
             }
             series.shrink(3);
             prop_assert!(series.at(BootMs(now)).is_some());

@@ -10,6 +10,7 @@ use crate::collect::once::read_machine;
 use crate::export::json;
 use crate::export::table::{Column, Table};
 use crate::model::account::Account;
+use crate::model::judgement::Analysis;
 use crate::model::reading::Reading;
 use crate::model::snapshot::Snapshot;
 use crate::model::system::{Meminfo, SystemSample};
@@ -20,7 +21,7 @@ pub(super) fn run(args: &Free, common: &Common) -> anyhow::Result<ExitCode> {
     let mut out = BufWriter::new(io::stdout().lock());
     repeat(args.watch.map(|every| every.0), |is_first| {
         let sample = read_machine(&root)?;
-        let snapshot = Snapshot::derive(None, Arc::new(sample), Arc::from([]));
+        let snapshot = Snapshot::derive(None, Arc::new(sample), Analysis::default());
         match args.format {
             Format::Json if args.watch.is_some() => writeln!(out, "{}", json::machine(&snapshot))?,
             Format::Json => writeln!(out, "{:#}", json::machine(&snapshot))?,

@@ -14,6 +14,7 @@ use crate::export::json;
 use crate::export::table::{Column, Table};
 use crate::model::field::{PROCESS_FIELDS, ProcessField, Source, SourceSet, Value};
 use crate::model::group::{Bound, Group, GroupBy, group};
+use crate::model::judgement::Analysis;
 use crate::model::query::Query;
 use crate::model::reading::Reading;
 use crate::model::snapshot::Snapshot;
@@ -38,7 +39,7 @@ pub(super) fn run(args: &Ps, common: &Common) -> anyhow::Result<ExitCode> {
     let root = root(common);
     repeat(args.watch.map(|every| every.0), |is_first| {
         let sample = read_once(&root, &wish.once())?;
-        let snapshot = Snapshot::derive(None, Arc::new(sample), Arc::from([]));
+        let snapshot = Snapshot::derive(None, Arc::new(sample), Analysis::default());
         wish.print(&snapshot, is_first, &mut out)?;
         out.flush()?;
         if is_first {

@@ -43,7 +43,7 @@ impl<W: Write> Csv<W> {
 fn field(reading: &Reading<Value<'_>>) -> String {
     match reading {
         Reading::Value(value) | Reading::Stale(value, _) => match value {
-            Value::Text(text) => text.to_string(),
+            Value::Text(text) | Value::Ranked(_, text) => text.to_string(),
             other => other.number().map(|number| number.to_string()).unwrap_or_default(),
         },
         _ => String::new(),

@@ -126,7 +126,7 @@ fn insert(object: &mut Map<String, Json>, unknown: &mut Map<String, Json>, key: 
             Value::BytesPerMinute(n) | Value::BytesPerSecond(n) | Value::PerSecond(n) | Value::Percent(n) => {
                 (*n).into()
             }
-            Value::Text(text) => text.as_ref().into(),
+            Value::Text(text) | Value::Ranked(_, text) => text.as_ref().into(),
         },
         _ => Json::Null,
     };

@@ -115,7 +115,7 @@ impl Node {
                 .and_then(|reading| reading.number())
                 .is_some_and(|reading| op.holds(reading.total_cmp(value))),
             Self::Text { field, pattern, is_negated } => match (field.get)(row).value() {
-                Some(Value::Text(text)) => pattern.matches(&text) != *is_negated,
+                Some(Value::Text(text) | Value::Ranked(_, text)) => pattern.matches(&text) != *is_negated,
                 _ => false,
             },
             Self::Unknown { field, is_negated } => (field.get)(row).value().is_none() != *is_negated,
@@ -184,6 +184,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::judgement::Analysis;
     use crate::model::key::ProcessKey;
     use crate::model::process::{Identity, ProcessSample, Resident};
     use crate::model::reading::{BootMs, Denial, Reading, Stamped};
@@ -219,7 +220,7 @@ mod tests {
             ],
             scan: Scan::default(),
         };
-        Snapshot::derive(None, Arc::new(sample), Arc::from([]))
+        Snapshot::derive(None, Arc::new(sample), Analysis::default())
     }
 
     fn found(text: &str) -> Vec<u32> {

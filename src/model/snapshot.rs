@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::judgement::{Analysis, Judged, Verdict};
 use super::key::ProcessKey;
 use super::process::ProcessSample;
 use super::reading::{BootMs, Reading, Stamped};
@@ -14,8 +15,8 @@ pub struct Snapshot {
     pub sample: Arc<Sample>,
     /// Rates since the sample before; `Pending` on the first.
     pub rates: Reading<SystemRates>,
-    /// Growth of private memory and swap, bytes per minute, by place in `sample.processes`; NaN where unknown.
-    pub growth: Arc<[f32]>,
+    /// What the history says of it.
+    pub analysis: Analysis,
 }
 
 /// Per-second rates of the machine's counters.
@@ -33,9 +34,9 @@ pub struct SystemRates {
 
 impl Snapshot {
     /// Derives rates from two neighbouring samples.
-    pub fn derive(before: Option<&Sample>, sample: Arc<Sample>, growth: Arc<[f32]>) -> Self {
+    pub fn derive(before: Option<&Sample>, sample: Arc<Sample>, analysis: Analysis) -> Self {
         let rates = before.map_or(Reading::Pending, |before| derive_rates(before, &sample));
-        Self { sample, rates, growth }
+        Self { sample, rates, analysis }
     }
 
     /// The process at `index` of the sample as a row of fields.
@@ -112,8 +113,23 @@ impl<'a> Row<'a> {
 
     /// Growth of private memory and swap in bytes per minute.
     pub fn growth(&self) -> Reading<f64> {
-        match self.snapshot.growth.get(self.index) {
-            Some(rate) if rate.is_finite() => Reading::Value(f64::from(*rate)),
+        match self.judged() {
+            Some(judged) if judged.growth.is_finite() => Reading::Value(f64::from(judged.growth)),
+            _ => Reading::Pending,
+        }
+    }
+
+    /// What is said of the process's memory, descriptors and threads; `None` where there is no history.
+    pub fn judged(&self) -> Option<&'a Judged> {
+        self.snapshot.analysis.judged.get(self.index)
+    }
+
+    /// The verdict with its certainty in percent, `Pending` while there is not enough to tell.
+    pub fn verdict(&self) -> Reading<(Verdict, u8)> {
+        match self.judged() {
+            Some(judged) if judged.verdict != Verdict::NotEnoughData => {
+                Reading::Value((judged.verdict, judged.percent))
+            }
             _ => Reading::Pending,
         }
     }

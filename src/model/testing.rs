@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::judgement::{Analysis, Judged, Verdict};
 use super::key::ProcessKey;
 use super::process::{Identity, ProcessSample, Resident, Rollup, Stat};
 use super::reading::{BootMs, Reading, Stamped};
@@ -66,7 +67,7 @@ pub(crate) fn snapshot(processes: Vec<Arc<ProcessSample>>) -> Snapshot {
         users: [(0, Text::from("root")), (1000, Text::from("app"))].into(),
         ..Host::default()
     };
-    let growth = processes.iter().map(|_| 0.0).collect();
+    let judged = processes.iter().map(|_| Judged::new(0.0, Verdict::Steady, 0.9)).collect();
     let sample = Sample {
         wall_ms: 1_785_000_000_000,
         at: NOW,
@@ -76,5 +77,5 @@ pub(crate) fn snapshot(processes: Vec<Arc<ProcessSample>>) -> Snapshot {
         processes,
         scan: Scan::default(),
     };
-    Snapshot::derive(None, Arc::new(sample), growth)
+    Snapshot::derive(None, Arc::new(sample), Analysis { judged, ..Analysis::default() })
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::request::Request;
 use super::timeline::Timeline;
 use super::update::{Ended, Update};
-use crate::analyze::history::{EndedTrack, History, Quantity};
+use crate::analyze::history::{EndedTrack, History};
+use crate::model::judgement::{Analysis, Judged, Quantity, Subject};
 use crate::model::sample::Sample;
 use crate::model::snapshot::Snapshot;
 
@@ -27,11 +28,16 @@ impl Session {
             self.ended = self.history.ended().iter().rev().map(show_ended).collect();
         }
         let before = self.latest.as_ref();
-        let growth = match before.map(|before| &before.growth) {
+        let judged = match before.map(|before| &before.analysis.judged) {
             Some(old) if is_same(old, &self.history) => Arc::clone(old),
-            _ => self.history.growth().collect(),
+            _ => self.history.judged().collect(),
         };
-        let snapshot = Arc::new(Snapshot::derive(before.map(|before| &*before.sample), Arc::new(sample), growth));
+        let findings = match (before.map(|before| &before.analysis.findings), self.history.findings(&sample)) {
+            (Some(old), new) if **old == *new => Arc::clone(old),
+            (_, new) => new.into(),
+        };
+        let analysis = Analysis { judged, findings };
+        let snapshot = Arc::new(Snapshot::derive(before.map(|before| &*before.sample), Arc::new(sample), analysis));
         self.timeline.push(Arc::clone(&snapshot));
         self.latest = Some(snapshot);
     }
@@ -44,8 +50,13 @@ impl Session {
         let snapshot = Arc::clone(past.unwrap_or(latest));
         let now = snapshot.sample.at;
         let series = request.series.iter().filter_map(|key| {
-            let points =
-                self.history.points(*key, Quantity::Private, now, request.series_span, request.series_points)?;
+            let points = self.history.points(
+                &Subject::Process(*key),
+                Quantity::Private,
+                now,
+                request.series_span,
+                request.series_points,
+            )?;
             Some((*key, points))
         });
         let ended = if is_past {
@@ -63,10 +74,12 @@ impl Session {
     }
 }
 
-fn is_same(old: &[f32], history: &History) -> bool {
-    let mut new = history.growth();
-    let is_equal = old.iter().all(|old| new.next().is_some_and(|new| new.to_bits() == old.to_bits()));
-    is_equal && new.next().is_none()
+fn is_same(old: &[Judged], history: &History) -> bool {
+    let mut new = history.judged();
+    let is_equal = |old: &Judged, new: Judged| {
+        (old.growth.to_bits(), old.verdict, old.percent) == (new.growth.to_bits(), new.verdict, new.percent)
+    };
+    old.iter().all(|old| new.next().is_some_and(|new| is_equal(old, new))) && new.next().is_none()
 }
 
 fn show_ended(track: &EndedTrack) -> Ended {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::update::Timespan;
+use crate::model::judgement::Judged;
 use crate::model::process::ProcessSample;
 use crate::model::reading::BootMs;
 use crate::model::sample::Sample;
@@ -126,7 +127,7 @@ impl Timeline {
 
 /// What a sample takes in memory beyond what it shares with the one before it.
 fn weight(before: Option<&Arc<Sample>>, sample: &Sample) -> usize {
-    let place = size_of::<Arc<ProcessSample>>() + size_of::<f32>();
+    let place = size_of::<Arc<ProcessSample>>() + size_of::<Judged>();
     let mut changed = sample.processes.len();
     if let Some(before) = before {
         let mut old = before.processes.iter().peekable();
@@ -143,6 +144,7 @@ fn weight(before: Option<&Arc<Sample>>, sample: &Sample) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::judgement::Analysis;
     use crate::model::key::ProcessKey;
     use crate::model::process::Identity;
     use crate::model::sample::{Host, Scan};
@@ -158,7 +160,7 @@ mod tests {
             processes: processes.to_vec(),
             scan: Scan::default(),
         };
-        Arc::new(Snapshot::derive(None, Arc::new(sample), Arc::from([])))
+        Arc::new(Snapshot::derive(None, Arc::new(sample), Analysis::default()))
     }
 
     fn processes(count: u32) -> Vec<Arc<ProcessSample>> {

@@ -55,7 +55,7 @@ impl ProcessField {
 
     /// Whether the first press of its sort key should put the largest on top.
     pub fn sorts_descending(&self) -> bool {
-        self.unit.is_number() && !matches!(self.key, "pid" | "ppid")
+        (self.unit.is_number() && !matches!(self.key, "pid" | "ppid")) || self.key == "verdict"
     }
 }
 
@@ -111,6 +111,12 @@ fields! {
     "history" "HISTORY" Series History 12 [goes 5] Sum (0, 0), "Private memory and swap over time.", |row| row.growth().map(Value::BytesPerMinute);
     "growth" "+/MIN" BytesPerMinute History 8 [goes 3] Sum (0, 0), "Growth of private memory and swap per minute: the median slope over the history, not one step.",
         |row| row.growth().map(Value::BytesPerMinute);
+    "verdict" "VERDICT" Text History 11 [goes 9] None (0, 0),
+        "How its memory, descriptors and threads behave over time, and how sure that is in percent.",
+        |row| row.verdict().map(|(verdict, percent)| {
+            let text = if verdict.is_rising() { format!("{} {percent}", verdict.word()).into() } else { verdict.word().into() };
+            Value::Ranked(verdict as u32 * 100 + u32::from(percent), text)
+        });
     "mem_percent" "MEM%" Percent Statm 5 UpperBound (0, 0), "RSS as a share of the machine's RAM.",
         |row| row.process.resident.and_then(|resident| {
             row.snapshot.sample.system.meminfo.mem_total.map(|total| Value::Percent(resident.rss as f64 * 100.0 / total.max(1) as f64))

@@ -26,6 +26,8 @@ pub enum Value<'a> {
     Milliseconds(u64),
     /// Words, already escaped.
     Text(Cow<'a, str>),
+    /// Words that have an order of their own.
+    Ranked(u32, Cow<'a, str>),
 }
 
 impl Value<'_> {
@@ -34,13 +36,14 @@ impl Value<'_> {
         Some(match self {
             Self::Bytes(n) | Self::Count(n) | Self::Milliseconds(n) => *n as f64,
             Self::BytesPerMinute(n) | Self::BytesPerSecond(n) | Self::PerSecond(n) | Self::Percent(n) => *n,
-            Self::Text(_) => return None,
+            Self::Text(_) | Self::Ranked(..) => return None,
         })
     }
 
     /// Total order within one field: by number, or by text without regard to case.
     pub fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
+            (Self::Ranked(a, _), Self::Ranked(b, _)) => a.cmp(b),
             (Self::Text(a), Self::Text(b)) => {
                 a.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(b.bytes().map(|byte| byte.to_ascii_lowercase()))
             }
@@ -60,7 +63,7 @@ impl fmt::Display for Value<'_> {
             Self::PerSecond(n) => write!(f, "{n:.1}/s"),
             Self::Percent(n) => Percent(*n).fmt(f),
             Self::Milliseconds(n) => Span(Duration::from_millis(*n)).fmt(f),
-            Self::Text(text) => f.pad(text),
+            Self::Text(text) | Self::Ranked(_, text) => f.pad(text),
         }
     }
 }

@@ -1,0 +1,238 @@
+//! The judge of one series: what it is doing, since when, how fast, and whether that is enough to call it a leak.
+//!
+//! Growth counts where it goes on evenly to the present over some window of the history, in the floor below the
+//! garbage collector's sawtooth. It is a leak once it has lasted for a share of the whole way to the limit, so that
+//! there is time to act, and so that a cache which fills is not blamed for its first minute.
+
+use super::series::{Part, Series};
+use super::shape::{Growth, LEAST_PARTS, Scratch as Shape, Uneven, even_growth, is_one_step, range, teeth};
+use super::trend::{mann_kendall, theil_sen};
+use crate::model::judgement::{Judgement, Verdict};
+use crate::model::reading::BootMs;
+
+/// What has to be known beside the series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Case {
+    /// The smallest change that matters, in the series' units.
+    pub(super) least: f32,
+    /// Units left to the nearest limit; infinite where there is none.
+    pub(super) left: f32,
+    /// How long the subject has been alive, milliseconds.
+    pub(super) age_ms: u64,
+    /// What was before is another story: exec, or a series that began anew.
+    pub(super) not_before: BootMs,
+    /// Growth of it is never mere use of what is there, as memory is by a cache: descriptors, threads.
+    pub(super) is_count: bool,
+    /// It fills a space of its own that it was given: growth up to there is no leak.
+    pub(super) is_given: bool,
+}
+
+/// Reusable space.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    parts: Vec<Part>,
+    values: Vec<f32>,
+    pairs: Vec<f32>,
+    shape: Shape,
+}
+
+/// Parts that a window is cut into.
+const PARTS: usize = 32;
+
+/// A rate is told from here on, milliseconds.
+const RATE_LEAST_MS: u64 = 20_000;
+
+/// A verdict is given from here on.
+const VERDICT_LEAST_MS: u64 = 30_000;
+
+/// How far back the rate of what does not grow evenly is taken.
+const RATE_SPAN_MS: u64 = 600_000;
+
+/// Growth must last for this share of the way from where it began to the limit …
+const SHARE_OF_WAY: f64 = 0.15;
+
+/// … but for this long at least, and need not last longer than that, or than a hundredth of what is left.
+const PATIENCE_LEAST_MS: f64 = 90_000.0;
+const PATIENCE_MOST_MS: f64 = 240_000.0;
+const SHARE_OF_REST: f64 = 0.01;
+
+/// Windows shorter than this are not looked at: everything grows for a moment.
+const WINDOW_LEAST_MS: u64 = 45_000;
+
+/// Even growth in some window of the history.
+struct Regime {
+    growth: Growth,
+    since: BootMs,
+    span_ms: u64,
+    /// Milliseconds in a part.
+    width: f64,
+    from: f64,
+    /// The window reaches back to the beginning of the series.
+    is_whole: bool,
+    /// Before it the series grew faster, or stood higher already.
+    is_doubtful: bool,
+}
+
+/// Judges a series at a moment.
+pub(super) fn judge(series: &Series, now: BootMs, case: &Case, scratch: &mut Scratch) -> Judgement {
+    let since = series.since().max(case.not_before);
+    let span = now.since(since);
+    let level = f64::from(series.last());
+    if span < RATE_LEAST_MS {
+        return Judgement::unknown(since, level, VERDICT_LEAST_MS - span);
+    }
+    let certainty = 1.0 - 0.5 * (-(span as f32) / 60_000.0).exp();
+    let quiet =
+        |verdict| Judgement { verdict, confidence: certainty, needs_ms: 0, ..Judgement::unknown(since, level, 0) };
+    if !series.has_moved() {
+        return if span < VERDICT_LEAST_MS {
+            Judgement::unknown(since, level, VERDICT_LEAST_MS - span)
+        } else {
+            quiet(Verdict::Steady)
+        };
+    }
+    let mut whole = None;
+    let mut window = span;
+    while window >= WINDOW_LEAST_MS.min(span) {
+        match look(series, now, window, case, scratch) {
+            Ok(mut regime) => {
+                regime.is_whole &= window == span;
+                regime.is_doubtful |= stood_as_high_before(series, since, &regime, level, scratch);
+                return growing(&regime, series, case, span);
+            }
+            Err(why) => whole = whole.or(Some(why)),
+        }
+        window /= 3;
+    }
+    let (rate, z) = rate(series, now, span.min(RATE_SPAN_MS), scratch);
+    let mut quiet = quiet(Verdict::Steady);
+    (quiet.rate, quiet.rate_low, quiet.rate_high) = rate;
+    if span < VERDICT_LEAST_MS {
+        quiet.verdict = Verdict::NotEnoughData;
+        quiet.needs_ms = VERDICT_LEAST_MS - span;
+        quiet.confidence = 0.0;
+        return quiet;
+    }
+    let width = values_of(series, since, now, scratch);
+    let values = &scratch.values;
+    let (first, last) = (values.first().copied().unwrap_or(0.0), values.last().copied().unwrap_or(0.0));
+    quiet.from = level - f64::from(last - first);
+    let is_gaining = last - first >= case.least;
+    quiet.verdict = match whole {
+        _ if z < -3.0 && first - last >= case.least && rate.0 < 0.0 => Verdict::Shrinking,
+        Some(Uneven::Slowing) if is_gaining && rate.0 * 5.0 * width / 60_000.0 > 0.02 * f64::from(last - first) => {
+            Verdict::WarmingUp
+        }
+        _ if teeth(values, case.least) >= 2 => Verdict::Sawtooth,
+        _ if is_one_step(values, case.least) => Verdict::Stepped,
+        Some(Uneven::Steps | Uneven::Slowing) if is_gaining && z > 3.0 => Verdict::Growing,
+        _ => Verdict::Steady,
+    };
+    if !quiet.verdict.is_rising() && z.abs() < 2.0 {
+        (quiet.rate, quiet.rate_low, quiet.rate_high) = (0.0, 0.0, 0.0);
+    }
+    quiet
+}
+
+/// The lows of a window, relative to the first, and the width of a part.
+fn values_of(series: &Series, from: BootMs, to: BootMs, scratch: &mut Scratch) -> f64 {
+    let width = series.parts(from, to, PARTS, &mut scratch.parts);
+    let base = scratch.parts.first().map_or(0, |part| i64::from(part.low));
+    scratch.values.clear();
+    scratch.values.extend(scratch.parts.iter().map(|part| (i64::from(part.low) - base) as f32));
+    width
+}
+
+/// Looks for even growth in the last `window` milliseconds, the longest first.
+fn look(series: &Series, now: BootMs, window: u64, case: &Case, scratch: &mut Scratch) -> Result<Regime, Uneven> {
+    let from = BootMs(now.0 - window);
+    let width = values_of(series, from, now, scratch);
+    let count = scratch.values.len();
+    let mut whole = None;
+    for start in [0, 2, count / 8 + 2, count / 4 + 2, count / 2] {
+        if count < start + LEAST_PARTS {
+            break;
+        }
+        let span_ms = ((count - start) as f64 * width) as u64;
+        if span_ms < WINDOW_LEAST_MS.min(window) * 3 / 4 {
+            break;
+        }
+        match even_growth(&scratch.values[start..], case.least, &mut scratch.shape) {
+            Ok(growth) => {
+                let was_faster = start > 1 && {
+                    let before = scratch.values[start] - scratch.values[0];
+                    before / start as f32 > 2.0 * growth.slope.mid && before > growth.gain
+                };
+                let since = BootMs(now.0.saturating_sub(span_ms));
+                return Ok(Regime {
+                    growth,
+                    since,
+                    span_ms,
+                    width,
+                    from: f64::from(series.last()) - f64::from(growth.gain),
+                    is_whole: start <= 2,
+                    is_doubtful: was_faster,
+                });
+            }
+            Err(why) => whole = whole.or(Some(why)),
+        }
+    }
+    Err(whole.unwrap_or(Uneven::Noise))
+}
+
+/// Whether the series was as high as now before the growth began: then it comes back to where it has been.
+fn stood_as_high_before(series: &Series, since: BootMs, regime: &Regime, level: f64, scratch: &mut Scratch) -> bool {
+    if regime.since <= since {
+        return false;
+    }
+    series.parts(since, regime.since, PARTS, &mut scratch.parts);
+    let (_, highest) = {
+        scratch.values.clear();
+        scratch.values.extend(scratch.parts.iter().map(|part| part.last as f32));
+        range(&scratch.values)
+    };
+    f64::from(highest) >= level
+}
+
+fn growing(regime: &Regime, series: &Series, case: &Case, watched_ms: u64) -> Judgement {
+    let level = f64::from(series.last());
+    let per_minute = |slope: f32| f64::from(slope) * 60_000.0 / regime.width;
+    let rate = per_minute(regime.growth.slope.mid);
+    let rest_ms = f64::from(case.left.max(0.0)) / rate * 60_000.0;
+    let mut span_ms = regime.span_ms as f64;
+    // What it gained over its whole life at this rate is what it has: it has always grown like this.
+    let of_life = rate * case.age_ms as f64 / 60_000.0 / level.max(1.0);
+    if regime.is_whole && case.age_ms > 3 * watched_ms && (0.5..1.5).contains(&of_life) {
+        span_ms = span_ms.max((case.age_ms as f64).min(20.0 * span_ms));
+    }
+    let most = if case.is_count { PATIENCE_MOST_MS } else { PATIENCE_MOST_MS.max(SHARE_OF_REST * rest_ms) };
+    let mut patience = (SHARE_OF_WAY * (span_ms + rest_ms)).clamp(PATIENCE_LEAST_MS, most);
+    if regime.is_doubtful {
+        patience *= 2.0;
+    }
+    let lasted = (span_ms / patience) as f32;
+    let strength = (regime.growth.z / 3.5).min(1.0);
+    let is_leak = lasted >= 1.0 && !case.is_given;
+    let confidence = strength * (1.0 - 0.5 * (-1.6 * lasted).exp());
+    Judgement {
+        verdict: if is_leak { Verdict::Leaking } else { Verdict::Growing },
+        confidence: if is_leak { confidence } else { confidence.min(0.89) },
+        rate,
+        rate_low: per_minute(regime.growth.slope.low),
+        rate_high: per_minute(regime.growth.slope.high),
+        since: regime.since,
+        from: regime.from,
+        level,
+        needs_ms: if is_leak || case.is_given { 0 } else { (patience - span_ms).max(1000.0) as u64 },
+    }
+}
+
+/// The rate per minute with its interval, and Mann-Kendall's deviate, over the last `span` milliseconds.
+fn rate(series: &Series, now: BootMs, span: u64, scratch: &mut Scratch) -> ((f64, f64, f64), f32) {
+    let width = values_of(series, BootMs(now.0 - span), now, scratch);
+    let Some(first) = theil_sen(&scratch.values, 1.0, &mut scratch.pairs) else { return ((0.0, 0.0, 0.0), 0.0) };
+    let kendall = mann_kendall(&scratch.values, first.mid);
+    let slope = theil_sen(&scratch.values, kendall.inflation, &mut scratch.pairs).unwrap_or(first);
+    let per_minute = |slope: f32| f64::from(slope) * 60_000.0 / width;
+    ((per_minute(slope.mid), per_minute(slope.low), per_minute(slope.high)), kendall.z)
+}
