@@ -97,9 +97,9 @@ fn find(pids: &[u32], reader: &ProcessReader, at: BootMs) -> (Vec<ProcessSample>
 /// Reads rollups from the largest RSS down until the rest can't be among the `top` largest by PSS. Leaves
 /// `processes` ordered so that those which were read come first, and says how many they are.
 fn read_top(processes: &mut [ProcessSample], top: usize, reader: &ProcessReader, at: BootMs) -> usize {
-    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let upper_bound = |process: &ProcessSample| {
-        process.resident.value().map_or(0, |resident| resident.rss.saturating_add(slack(process, cpus)))
+        let threads = process.stat.reading.value().map_or(1, |stat| stat.threads);
+        process.resident.value().map_or(0, |resident| resident.rss.saturating_add(reader.rss_slack(threads)))
     };
     processes.sort_by_key(|process| std::cmp::Reverse(upper_bound(process)));
     let mut largest = Largest::new(top);
@@ -117,14 +117,6 @@ fn read_top(processes: &mut [ProcessSample], top: usize, reader: &ProcessReader,
         read += wave.len();
     }
     read
-}
-
-/// How far statm's RSS may fall short of the truth: since Linux 6.2 a per-CPU counter a kind of page, each off by
-/// up to a batch (32 pages) a CPU; before, 64 events a thread.
-fn slack(process: &ProcessSample, cpus: u64) -> u64 {
-    let threads = process.stat.reading.value().map_or(1, |stat| u64::from(stat.threads));
-    let pages = (3 * 32 * cpus).max(64 * threads);
-    pages * 4096
 }
 
 /// Runs `work` on every item, on several threads where there are many.

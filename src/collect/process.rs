@@ -24,6 +24,7 @@ use crate::model::text::Text;
 pub(super) struct ProcessReader {
     proc: Arc<OwnedFd>,
     page_size: u64,
+    cpus: u64,
     ability: Ability,
     buffer: Buffer,
     /// Most processes share a few cgroups: by the file's content.
@@ -74,6 +75,7 @@ impl ProcessReader {
         Ok(Self {
             proc: Arc::new(proc),
             page_size: root.page_size,
+            cpus: std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u64),
             ability,
             buffer: Buffer::new(),
             memberships: HashMap::new(),
@@ -85,6 +87,7 @@ impl ProcessReader {
         Self {
             proc: Arc::clone(&self.proc),
             page_size: self.page_size,
+            cpus: self.cpus,
             ability: self.ability,
             buffer: Buffer::new(),
             memberships: HashMap::new(),
@@ -97,6 +100,21 @@ impl ProcessReader {
 
     pub(super) fn page_size(&self) -> u64 {
         self.page_size
+    }
+
+    /// How far statm's RSS of a process with so many threads may fall short of the truth, in bytes.
+    ///
+    /// Since Linux 6.2 there is a per-CPU counter a kind of page, each off by up to a batch (32 pages, or two a CPU) on
+    /// every CPU. Before, each thread keeps to itself what its last 64 page faults brought, and a fault of a file brings
+    /// the 16 pages around it (`fault_around_bytes`).
+    pub(super) fn rss_slack(&self, threads: u32) -> u64 {
+        // Both came with the same release.
+        let pages = if self.ability.has_fd_size {
+            3 * self.cpus * (2 * self.cpus).max(32)
+        } else {
+            64 * 16 * u64::from(threads)
+        };
+        pages * self.page_size
     }
 
     pub(super) fn buffer(&mut self) -> &mut Buffer {
