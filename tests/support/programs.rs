@@ -153,7 +153,7 @@ pub fn compiler() -> String {
 }
 
 /// The compiled `child.c`, once for each test program.
-fn child_program() -> &'static Path {
+pub fn child_program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
