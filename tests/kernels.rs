@@ -19,7 +19,7 @@ use memtide::collect::turn::all_sources;
 use memtide::model::account::Account;
 use memtide::model::cgroup::CgroupLimit;
 use memtide::model::field::{PROCESS_FIELDS, process_field};
-use memtide::model::process::ProcessSample;
+use memtide::model::process::{ProcessSample, Resident};
 use memtide::model::reading::{Feature, Need, Reading};
 use memtide::model::sample::Sample;
 use memtide::model::snapshot::Snapshot;
@@ -107,7 +107,7 @@ fn assert_account(sample: &Sample, unaccounted: u64) {
     assert_eq!(account.overlap, 0);
     assert_eq!(account.parts.iter().map(|part| part.bytes).sum::<u64>(), account.total);
     assert_eq!(part("unaccounted"), unaccounted * KIB);
-    let anon: u64 = sample.processes.iter().filter_map(|process| process.resident.value()).map(|it| it.anon()).sum();
+    let anon: u64 = sample.processes.iter().filter_map(|process| process.resident.value()).map(Resident::anon).sum();
     // Where others are hidden the processes that are seen have less.
     assert!(if sample.scan.is_hiding { part("anon") >= anon } else { part("anon") == anon }, "{anon}");
 }

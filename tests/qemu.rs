@@ -199,8 +199,8 @@ fn what_they_were_told_to_have<'a>(children: &BTreeMap<&str, u64>, process: &dyn
     assert_eq!((number(threaded, "threads"), number(opener, "threads")), (3, 1));
     assert_eq!((&holder["cgroup"], &opener["cgroup"]), (&"/app".into(), &"/own".into()));
     // Shared memory in swap is no VmSwap, and half of it is the other's.
-    let shared = number(sharer, "pss_shmem") + number(sharer, "swap_pss");
-    assert!((4 * MIB..=4 * MIB + 256 * KIB).contains(&shared), "{sharer}");
+    let half = number(sharer, "pss_shmem") + number(sharer, "swap_pss");
+    assert!((4 * MIB..=4 * MIB + 256 * KIB).contains(&half), "{sharer}");
 }
 
 fn kernel_threads_have_nothing(ps: &Value) {

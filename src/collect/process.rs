@@ -105,8 +105,8 @@ impl ProcessReader {
     /// How far statm's RSS of a process with so many threads may fall short of the truth, in bytes.
     ///
     /// Since Linux 6.2 there is a per-CPU counter a kind of page, each off by up to a batch (32 pages, or two a CPU) on
-    /// every CPU. Before, each thread keeps to itself what its last 64 page faults brought, and a fault of a file brings
-    /// the 16 pages around it (`fault_around_bytes`).
+    /// every CPU. Before, each thread keeps to itself what its last 64 page faults brought, and a fault of a file
+    /// brings the 16 pages around it (`fault_around_bytes`).
     pub(super) fn rss_slack(&self, threads: u32) -> u64 {
         // Both came with the same release.
         let pages = if self.ability.has_fd_size {
