@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::{repeat, root, terminal_width};
+use super::{repeat, terminal_width};
 use crate::cli::{Common, Format, Free};
 use crate::collect::once::read_machine;
 use crate::export::json;
@@ -17,10 +17,9 @@ use crate::model::system::{Meminfo, SystemSample};
 use crate::units::{Bytes, Percent};
 
 pub(super) fn run(args: &Free, common: &Common) -> anyhow::Result<ExitCode> {
-    let root = root(common);
     let mut out = BufWriter::new(io::stdout().lock());
-    repeat(args.watch.map(|every| every.0), |is_first| {
-        let sample = read_machine(&root)?;
+    repeat(common, args.watch.map(|every| every.0), |root, is_first| {
+        let sample = read_machine(root)?;
         let snapshot = Snapshot::derive(None, Arc::new(sample), Analysis::default());
         match args.format {
             Format::Json if args.watch.is_some() => writeln!(out, "{}", json::machine(&snapshot))?,

@@ -32,7 +32,7 @@ pub(super) fn run(flags: Said, common: &Common) -> anyhow::Result<ExitCode> {
     let has_mouse = options.has_mouse;
     let root = root(common);
     let source: Box<dyn Source + Send> = match &common.root {
-        Some(folder) => Box::new(FixtureSource::open(folder.clone())),
+        Some(folder) => Box::new(FixtureSource::open(folder)),
         None => Box::new(LiveSource::open(root.clone())?),
     };
     let planned_on = root.clone();

@@ -27,9 +27,16 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The kernel's files, or those of a recorded tree.
+/// The kernel's files, or those of a recorded tree at its first moment.
 fn root(common: &Common) -> ProcRoot {
-    common.root.as_deref().map_or_else(ProcRoot::live, ProcRoot::recorded)
+    common.root.as_deref().map_or_else(ProcRoot::live, |folder| ProcRoot::recorded_steps(folder).swap_remove(0))
+}
+
+/// Where each look finds its files: those of the kernel, or a recorded tree's moments in turn, of which the last one
+/// stays.
+fn roots(common: &Common) -> impl Iterator<Item = ProcRoot> {
+    let steps = common.root.as_deref().map_or_else(|| vec![ProcRoot::live()], ProcRoot::recorded_steps);
+    (0..).map(move |look: usize| steps[look.min(steps.len() - 1)].clone())
 }
 
 /// Columns of the terminal on stdout, if it is one.
@@ -38,12 +45,19 @@ fn terminal_width() -> Option<usize> {
     (size.ws_col > 0).then_some(size.ws_col.into())
 }
 
-/// Does something once, or again and again every so often.
-fn repeat(every: Option<Duration>, mut once: impl FnMut(bool) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    once(true)?;
-    while let Some(every) = every {
+/// Does something with the kernel's files once, or again and again every so often; it is told whether it is the first
+/// time.
+fn repeat(
+    common: &Common,
+    every: Option<Duration>,
+    mut once: impl FnMut(&ProcRoot, bool) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut is_first = true;
+    for root in roots(common) {
+        once(&root, is_first)?;
+        is_first = false;
+        let Some(every) = every else { break };
         std::thread::sleep(every);
-        once(false)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::{Usage, repeat, root, terminal_width};
+use super::{Usage, repeat, terminal_width};
 use crate::cli::{Common, Format, Ps};
 use crate::collect::once::{Once, read_once};
 use crate::config::fields;
@@ -36,9 +36,8 @@ pub(super) fn run(args: &Ps, common: &Common) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let wish = wish(args)?;
-    let root = root(common);
-    repeat(args.watch.map(|every| every.0), |is_first| {
-        let sample = read_once(&root, &wish.once())?;
+    repeat(common, args.watch.map(|every| every.0), |root, is_first| {
+        let sample = read_once(root, &wish.once())?;
         let snapshot = Snapshot::derive(None, Arc::new(sample), Analysis::default());
         wish.print(&snapshot, is_first, &mut out)?;
         out.flush()?;

@@ -49,7 +49,8 @@ enum RssError {
     None,
     /// From Linux 6.2 on: so many pages.
     Pages(u64),
-    /// Before: each thread may hold back 64 pages.
+    /// Before: each thread keeps to itself what its last 64 page faults brought, and a fault of a file brings the 16
+    /// pages around it (`fault_around_bytes`).
     PagesPerThread(u64),
 }
 
@@ -63,7 +64,7 @@ impl RssError {
             (6, 17..) | (7.., _) => Self::None,
             // percpu_counter: a batch of 32, or twice the CPUs, held back by every CPU, for three kinds of page.
             (6, 2..) => Self::Pages(3 * cpus * (2 * cpus).max(32)),
-            _ => Self::PagesPerThread(64),
+            _ => Self::PagesPerThread(64 * 16),
         }
     }
 }
@@ -315,7 +316,7 @@ mod tests {
         assert_eq!(RssError::of(b"7.0.1", 2), RssError::None);
         assert_eq!(RssError::of(b"6.12.9-amd64", 2), RssError::Pages(192));
         assert_eq!(RssError::of(b"6.2.0", 64), RssError::Pages(3 * 64 * 128));
-        assert_eq!(RssError::of(b"5.10.198-187.748.amzn2", 2), RssError::PagesPerThread(64));
-        assert_eq!(RssError::of(b"", 2), RssError::PagesPerThread(64));
+        assert_eq!(RssError::of(b"5.10.198-187.748.amzn2", 2), RssError::PagesPerThread(64 * 16));
+        assert_eq!(RssError::of(b"", 2), RssError::PagesPerThread(64 * 16));
     }
 }

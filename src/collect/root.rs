@@ -48,4 +48,14 @@ impl ProcRoot {
             is_live: false,
         }
     }
+
+    /// The recorded trees of one machine in `folder`, a moment each: `t0`, `t1`, …, or `folder` itself where it is one.
+    pub fn recorded_steps(folder: &Path) -> Vec<Self> {
+        let steps = (0..).map(|step| folder.join(format!("t{step}"))).take_while(|step| step.is_dir());
+        let mut roots: Vec<Self> = steps.map(|step| Self::recorded(&step)).collect();
+        if roots.is_empty() {
+            roots.push(Self::recorded(folder));
+        }
+        roots
+    }
 }

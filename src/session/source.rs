@@ -1,6 +1,6 @@
 //! Where samples come from: the live kernel, or recorded trees. Nothing above knows which.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::collect::collector::Collector;
@@ -33,25 +33,14 @@ impl Source for LiveSource {
 
 /// Recorded trees `t0`, `t1`, … of one machine, one a sample; the last one stays.
 pub struct FixtureSource {
-    trees: Vec<PathBuf>,
+    trees: Vec<ProcRoot>,
     next: usize,
 }
 
 impl FixtureSource {
     /// The trees in `folder`, or `folder` itself where it is one.
-    pub fn open(folder: PathBuf) -> Self {
-        let mut trees = Vec::new();
-        loop {
-            let tree = folder.join(format!("t{}", trees.len()));
-            if !tree.is_dir() {
-                break;
-            }
-            trees.push(tree);
-        }
-        if trees.is_empty() {
-            trees.push(folder);
-        }
-        Self { trees, next: 0 }
+    pub fn open(folder: &Path) -> Self {
+        Self { trees: ProcRoot::recorded_steps(folder), next: 0 }
     }
 }
 
@@ -61,7 +50,7 @@ impl Source for FixtureSource {
         self.next += 1;
         // The whole tree belongs to one instant: there is no budget to keep.
         let complete = Demand { budget: 1.0, ..demand.clone() };
-        let mut collector = Collector::new(ProcRoot::recorded(tree))?;
+        let mut collector = Collector::new(tree.clone())?;
         collector.sample(&complete, Duration::from_mins(1)).and_then(|_| {
             let mut sample = collector.sample(&complete, Duration::from_mins(1))?;
             sample.interval_ms = interval.as_millis() as u64;

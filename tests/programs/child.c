@@ -11,6 +11,7 @@
  *                                  of kind K is called kind-K, belongs to user 10000+K, has K files open beside
  *                                  those it inherits and may have 1000+K; only root can start them
  *   child NAME hold KIB            has KIB KiB of dirty anonymous memory
+ *   child NAME swapped KIB COUNT   has KIB KiB of anonymous memory in swap, which it shares with COUNT children that wait
  *   child NAME share KIB COUNT     shares KIB KiB of dirty memory (MAP_SHARED) with COUNT children that wait
  *   child NAME map FILE            has all of FILE mapped and in RAM, unchanged
  *   child NAME open COUNT          has COUNT more files open
@@ -143,6 +144,26 @@ static void share(size_t bytes, int count) {
     while (__atomic_load_n(done, __ATOMIC_SEQ_CST) < count) wait_ms(1);
 }
 
+static long in_swap_kib(void) {
+    char line[128];
+    long kib = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status))
+        if (sscanf(line, "VmSwap: %ld", &kib) == 1) break;
+    if (status) fclose(status);
+    return kib;
+}
+
+/* Entries of swap are copied by fork(2): who is started after the memory has gone there shares it. */
+static void swapped(long kib, int count) {
+    char *p = touch((size_t)kib * 1024, MAP_PRIVATE);
+    for (int tries = 0; in_swap_kib() < kib; tries++) {
+        if (tries == 1000 || madvise(p, (size_t)kib * 1024, MADV_PAGEOUT)) fail("MADV_PAGEOUT");
+        wait_ms(10);
+    }
+    family(count);
+}
+
 static void map(const char *path) {
     int file = open(path, O_RDONLY);
     off_t size = lseek(file, 0, SEEK_END);
@@ -171,6 +192,7 @@ int main(int argc, char **argv) {
     if (!strcmp(mode, "stubborn")) signal(SIGTERM, SIG_IGN);
     if (!strcmp(mode, "family")) family((int)first);
     if (!strcmp(mode, "hold")) touch((size_t)first * 1024, MAP_PRIVATE);
+    if (!strcmp(mode, "swapped")) swapped(first, (int)second);
     if (!strcmp(mode, "share")) share((size_t)first * 1024, (int)second);
     if (!strcmp(mode, "map")) map(argc > 3 ? argv[3] : "");
     if (!strcmp(mode, "open"))

@@ -59,6 +59,12 @@ impl Program {
         child(name, &["share", &kib.to_string(), &count.to_string()])
     }
 
+    /// A process with `kib` KiB of anonymous memory in swap, which it shares with `count` children of its own. There
+    /// must be swap.
+    pub fn swapped(name: &str, kib: u32, count: u32) -> Self {
+        child(name, &["swapped", &kib.to_string(), &count.to_string()])
+    }
+
     /// A process that has all of a file mapped and in RAM.
     pub fn mapper(name: &str, file: &Path) -> Self {
         child(name, &["map", file.to_str().unwrap()])
@@ -153,7 +159,7 @@ pub fn compiler() -> String {
 }
 
 /// The compiled `child.c`, once for each test program.
-fn child_program() -> &'static Path {
+pub fn child_program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));

@@ -1,0 +1,248 @@
+//! memtide on another kernel: Debian's 6.1 in a machine of its own, which counts descriptors entry by entry, has
+//! cgroup v2 with the memory controller, and swap that is in use.
+//!
+//! The guest prints what its kernel says and what memtide says (`tests/qemu/init.sh`); both are compared here.
+//! `MEMTIDE_TEST_KERNEL` may name a folder with `boot` and `lib/modules` in it instead of the installed kernel.
+#![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use support::programs::{child_program, compiler};
+use support::require::{has, has_programs};
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
+/// The newest kernel for virtual machines that is installed: its image and its modules.
+fn kernel() -> Option<(PathBuf, PathBuf)> {
+    let root = std::env::var_os("MEMTIDE_TEST_KERNEL").map_or_else(|| PathBuf::from("/"), PathBuf::from);
+    let mut images: Vec<PathBuf> = fs::read_dir(root.join("boot")).ok()?.flatten().map(|entry| entry.path()).collect();
+    images.retain(|image| {
+        let name = image.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("vmlinuz-") && name.ends_with("-cloud-amd64")
+    });
+    images.sort();
+    let image = images.pop()?;
+    let release = image.file_name()?.to_str()?.strip_prefix("vmlinuz-")?.to_owned();
+    let modules = root.join("lib/modules").join(release).join("kernel");
+    modules.is_dir().then_some((image, modules))
+}
+
+/// The folder that becomes the guest's root: busybox, this memtide with the libraries it is linked to, the children.
+fn fill(root: &Path, modules: &Path) {
+    for folder in ["bin", "proc", "sys", "dev", "etc", "modules"] {
+        fs::create_dir(root.join(folder)).unwrap();
+    }
+    let copy = |from: &Path, to: &str| {
+        let to = root.join(to.trim_start_matches('/'));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, &to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    };
+    copy(&program("busybox"), "bin/busybox");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/qemu/init.sh"), "init");
+    copy(child_program(), "child");
+    let memtide = Path::new(env!("CARGO_BIN_EXE_memtide"));
+    copy(memtide, "memtide");
+    let libraries = Command::new("ldd").arg(memtide).output().unwrap();
+    for word in String::from_utf8(libraries.stdout).unwrap().split_whitespace().filter(|word| word.starts_with('/')) {
+        copy(Path::new(word), word);
+    }
+    for module in ["mm/zsmalloc.ko", "crypto/lzo-rle.ko", "drivers/block/zram/zram.ko"] {
+        copy(&modules.join(module), &format!("modules/{}", module.rsplit('/').next().unwrap()));
+    }
+    fs::write(root.join("etc/passwd"), "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n").unwrap();
+    fs::write(root.join("etc/group"), "root:x:0:\nnogroup:x:65534:\n").unwrap();
+}
+
+fn program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file()).unwrap()
+}
+
+/// A machine that is switched off when the test ends.
+struct Machine(Child);
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Both fail only where it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Boots the kernel on the folder and gives all that came over the serial console.
+fn boot(image: &Path, folder: &Path) -> String {
+    let archive = folder.join("initramfs");
+    let pack = "cd \"$0\" && find . | cpio --quiet -o -H newc >\"$1\"";
+    let status = Command::new("sh").args(["-c", pack]).args([&folder.join("root"), &archive]).status().unwrap();
+    assert!(status.success());
+    let mut machine = Machine(
+        Command::new("qemu-system-x86_64")
+            .args(["-accel", "tcg", "-cpu", "max", "-m", "512", "-display", "none", "-monitor", "none"])
+            .args(["-serial", "stdio", "-no-reboot", "-nic", "none", "-append"])
+            // Without the last two a machine that can't go on would wait for ever.
+            .arg("console=ttyS0 quiet psi=1 panic=-1 oops=panic")
+            .args(["-kernel".as_ref(), image.as_os_str(), "-initrd".as_ref(), archive.as_os_str()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut text = Vec::new();
+    machine.0.stdout.take().unwrap().read_to_end(&mut text).unwrap();
+    String::from_utf8_lossy(&text).replace('\r', "")
+}
+
+/// What the guest printed, by the name of the part.
+struct Parts(BTreeMap<String, String>);
+
+impl Parts {
+    fn of(text: &str) -> Self {
+        let parts = text.split("\n== ").skip(1).filter_map(|part| part.split_once('\n'));
+        Self(parts.map(|(name, text)| (name.to_owned(), text.to_owned())).collect())
+    }
+
+    fn get(&self, name: &str) -> &str {
+        self.0.get(name).unwrap_or_else(|| panic!("no part `{name}`: {:#?}", self.0))
+    }
+
+    /// What a run of memtide printed.
+    fn json(&self, name: &str) -> Value {
+        assert_eq!(self.get(&format!("{name} status")).trim(), "0", "{}", self.get(&format!("{name} errors")));
+        serde_json::from_str(self.get(name)).unwrap_or_else(|error| panic!("{error}: {}", self.get(name)))
+    }
+
+    /// A value of a file of `Name:  12 kB` lines, in bytes.
+    fn bytes(&self, part: &str, name: &str) -> u64 {
+        let line = self.get(part).lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let value = line.unwrap_or_else(|| panic!("{part} has no {name}: {}", self.get(part)));
+        value.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * KIB
+    }
+}
+
+#[test]
+fn on_debians_6_1_every_figure_is_the_kernels() {
+    if !has_programs(&["qemu-system-x86_64", "busybox", "cpio", "ldd", &compiler()]) {
+        return;
+    }
+    let kernel = kernel();
+    if !has(kernel.is_some(), "Debian's kernel for virtual machines (linux-image-cloud-amd64)") {
+        return;
+    }
+    let (image, modules) = kernel.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    fs::create_dir(&root).unwrap();
+    fill(&root, &modules);
+    let text = boot(&image, folder.path());
+
+    let parts = Parts::of(&text);
+    assert!(parts.0.contains_key("end"), "{text}");
+
+    let children: BTreeMap<&str, u64> = parts
+        .get("children")
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, pid)| (name, pid.parse().unwrap_or_else(|_| panic!("{text}"))))
+        .collect();
+    assert_eq!(children.len(), 4, "{text}");
+    let ps = parts.json("ps");
+    let process = |pid: u64| ps["processes"].as_array().unwrap().iter().find(|process| process["pid"] == pid).unwrap();
+    for (name, pid) in &children {
+        agrees(&parts, *pid, process(*pid), name);
+    }
+    what_they_were_told_to_have(&children, &process);
+    kernel_threads_have_nothing(&ps);
+    the_machine_agrees(&parts);
+    another_user_is_denied(&parts, &children);
+}
+
+/// Stopped, it has the same figures before and after, and those are memtide's.
+fn agrees(parts: &Parts, pid: u64, process: &Value, name: &str) {
+    let [before, after] = ["before", "after"].map(|when| format!("{when} rollup {pid}"));
+    assert_eq!(parts.get(&before), parts.get(&after), "{name} was to stand still");
+    let bytes = |lines: &[&str]| lines.iter().map(|line| parts.bytes(&before, line)).sum::<u64>();
+    for (field, lines) in [
+        ("pss", &["Pss"][..]),
+        ("uss", &["Private_Clean", "Private_Dirty", "Private_Hugetlb"]),
+        ("swap_pss", &["SwapPss"]),
+        ("pss_anon", &["Pss_Anon"]),
+        ("pss_shmem", &["Pss_Shmem"]),
+    ] {
+        assert_eq!(process[field].as_u64(), Some(bytes(lines)), "{name}: {field}: {process}");
+    }
+    // Before Linux 6.2 statm lacks what the last 64 faults of each thread brought, up to 16 pages each.
+    let (rss, threads) = (process["rss"].as_u64().unwrap(), process["threads"].as_u64().unwrap());
+    assert!(rss.abs_diff(bytes(&["Rss"])) <= threads * 64 * 16 * 4096, "{name}: {process}");
+    let fds = parts.get(&format!("before fds {pid}")).trim().parse::<u64>().unwrap();
+    assert_eq!(process["fds"].as_u64(), Some(fds), "{name}: {process}");
+    assert_eq!(process["state"], "T", "{name}: {process}");
+}
+
+fn what_they_were_told_to_have<'a>(children: &BTreeMap<&str, u64>, process: &dyn Fn(u64) -> &'a Value) {
+    let [holder, sharer, opener, threaded] =
+        ["holder", "sharer", "opener", "threaded"].map(|name| process(children[name]));
+    let number = |process: &Value, field: &str| process[field].as_u64().unwrap();
+    // 40 MiB in a group of 24 MiB: the rest is in swap, and nobody else's.
+    assert!(number(holder, "swap_pss") >= 16 * MIB, "{holder}");
+    // VmSwap is counted as late as RSS.
+    assert!(number(holder, "swap").abs_diff(number(holder, "swap_pss")) <= 64 * 4096, "{holder}");
+    assert!(number(holder, "pss") + number(holder, "swap_pss") >= 40 * MIB, "{holder}");
+    assert_eq!(number(opener, "fds"), number(threaded, "fds") + 50);
+    assert_eq!((number(threaded, "threads"), number(opener, "threads")), (3, 1));
+    assert_eq!((&holder["cgroup"], &opener["cgroup"]), (&"/app".into(), &"/own".into()));
+    // Shared memory in swap is no VmSwap, and half of it is the other's.
+    let half = number(sharer, "pss_shmem") + number(sharer, "swap_pss");
+    assert!((4 * MIB..=4 * MIB + 256 * KIB).contains(&half), "{sharer}");
+}
+
+fn kernel_threads_have_nothing(ps: &Value) {
+    let kthreadd = ps["processes"].as_array().unwrap().iter().find(|process| process["name"] == "kthreadd").unwrap();
+    assert_eq!((&kthreadd["rss"], &kthreadd["fds"]), (&0.into(), &0.into()), "{kthreadd}");
+    assert!(kthreadd["pss"].is_null(), "{kthreadd}");
+    assert_eq!(kthreadd["unknown"]["pss"], "does not apply here");
+}
+
+fn the_machine_agrees(parts: &Parts) {
+    let free = parts.json("free");
+    let system = |key: &str| free["system"][key].as_u64().unwrap();
+    for (key, line) in [("mem_total", "MemTotal"), ("swap_total", "SwapTotal")] {
+        assert_eq!(system(key), parts.bytes("before meminfo", line), "{key}");
+    }
+    let used = parts.bytes("before meminfo", "SwapTotal") - parts.bytes("before meminfo", "SwapFree");
+    assert!(used >= 16 * MIB && system("swap_used").abs_diff(used) <= MIB, "{used}: {free}");
+    let sum: u64 = free["ram"].as_array().unwrap().iter().map(|part| part["bytes"].as_u64().unwrap()).sum();
+    assert_eq!(sum - free["overlap"].as_u64().unwrap(), system("mem_total"));
+    let zram = free["ram"].as_array().unwrap().iter().find(|part| part["key"] == "zram").unwrap();
+    assert!(zram["bytes"].as_u64().unwrap() > 0, "{free}");
+    assert_eq!(free["swap"][0]["path"], "/dev/zram0");
+    assert_eq!(free["cgroup_limit"], serde_json::json!({"path": "/own", "bytes": 96 * MIB}));
+    // The kernel computes the averages anew every two seconds.
+    let some = free["system"]["psi_some"].as_f64().unwrap();
+    let looks = ["before pressure", "after pressure"].map(|part| {
+        let line = parts.get(part).lines().find_map(|line| line.strip_prefix("some avg10=")).unwrap();
+        line.split(' ').next().unwrap().parse::<f64>().unwrap()
+    });
+    let (least, most) = (looks[0].min(looks[1]), looks[0].max(looks[1]));
+    assert!((least - 0.01..=most + 0.01).contains(&some), "{some}: {looks:?}");
+}
+
+/// Before Linux 6.2 the number of descriptors is the owner's to know too.
+fn another_user_is_denied(parts: &Parts, children: &BTreeMap<&str, u64>) {
+    let denied = parts.json("denied");
+    let all = denied["processes"].as_array().unwrap();
+    let holder = all.iter().find(|process| process["pid"] == children["holder"]).unwrap();
+    for field in ["pss", "uss", "swap_pss", "fds"] {
+        assert!(holder[field].is_null(), "{field}: {holder}");
+        assert!(holder["unknown"][field].as_str().unwrap().contains("CAP_SYS_PTRACE"), "{holder}");
+    }
+    assert!(holder["rss"].as_u64().unwrap() > 0, "{holder}");
+    assert!(parts.get("denied errors").contains("setcap cap_sys_ptrace+ep memtide"));
+}
