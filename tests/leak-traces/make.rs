@@ -18,6 +18,7 @@ mod scene;
 mod stage;
 #[expect(dead_code, reason = "only the tests read recordings")]
 mod trace;
+#[expect(dead_code, reason = "only the tests read truths")]
 mod truth;
 
 use std::path::PathBuf;

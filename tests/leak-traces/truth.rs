@@ -1,6 +1,7 @@
 //! What is true of a recording, as a TOML file beside it. Times are milliseconds after the first sample.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,14 @@ pub struct Truth {
     pub subjects: Vec<Subject>,
 }
 
+impl Truth {
+    /// The truth of a scene whose recording is in `folder`.
+    pub fn read(folder: &Path, scene: &str) -> Self {
+        let text = std::fs::read_to_string(folder.join(format!("{scene}.toml"))).unwrap();
+        toml::from_str(&text).unwrap()
+    }
+}
+
 /// A program in a control group of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Subject {
@@ -32,7 +41,7 @@ pub struct Subject {
     pub class: String,
     /// What it does, for people.
     pub what: String,
-    /// Whether the processes share one growth, so that only the group is scored, not each process.
+    /// Whether it is many processes that come and go, and what is true of a quantity is true of their sum.
     pub is_pool: bool,
     /// What is true of its quantities; one that is not named does not leak.
     #[serde(default)]

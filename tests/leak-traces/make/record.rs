@@ -13,6 +13,7 @@ use memtide::model::key::ProcessKey;
 use memtide::model::process::{Identity, ProcessSample};
 use memtide::model::reading::Reading;
 use memtide::model::sample::{Host, Sample};
+use memtide::model::text::Text;
 
 use crate::reports::now;
 use crate::scene::{Label, Scene};
@@ -47,12 +48,19 @@ pub fn play(scene: &Scene, minutes: f64, folder: &Path) {
         }
         tape.record(&mut collector);
     }
-    let truth = tape.truth(scene, &actors);
-    let text = toml::to_string(&truth).unwrap();
-    std::fs::write(folder.join(format!("{}.toml", scene.name)), text).unwrap();
+    let truth = toml::to_string(&tape.truth(scene, &actors)).unwrap();
+    std::fs::write(folder.join(format!("{}.toml", scene.name)), truth).unwrap();
     tape.writer.finish().unwrap();
     stage.show_complaints();
     drop(actors);
+}
+
+/// The command line with each path cut to its last part: where something lies says nothing.
+fn without_folders(command: &Text) -> Text {
+    let words = command.as_bytes().split(|byte| *byte == b' ');
+    let last = |word: &[u8]| word.rsplit(|byte| *byte == b'/').next().unwrap_or_default().to_owned();
+    let short: Vec<Vec<u8>> = words.map(last).collect();
+    Text::new(short.join(&b' '))
 }
 
 struct Tape {
@@ -127,25 +135,28 @@ impl Tape {
     }
 
     fn keep(&mut self, process: Arc<ProcessSample>) -> Option<Arc<ProcessSample>> {
-        if process.identity.cgroup.memory.as_bytes().starts_with(&self.prefix) {
-            return Some(process);
-        }
-        let comm = process.identity.comm.as_bytes();
-        let is_bystander = BYSTANDERS.iter().any(|name| name.as_bytes() == comm) && !process.is_zombie();
-        if !self.bystanders.contains(&process.key) {
-            if !is_bystander || self.bystanders.len() >= MOST_BYSTANDERS {
+        let is_subject = process.identity.cgroup.memory.as_bytes().starts_with(&self.prefix);
+        if !is_subject && !self.bystanders.contains(&process.key) {
+            let is_wanted = BYSTANDERS.iter().any(|name| name.as_bytes() == process.identity.comm.as_bytes());
+            if !is_wanted || process.is_zombie() || self.bystanders.len() >= MOST_BYSTANDERS {
                 return None;
             }
             self.bystanders.insert(process.key);
         }
-        let identity = self.identities.entry(process.key).or_insert_with(|| {
-            Arc::new(Identity {
+        let identity = if is_subject {
+            Identity { command: without_folders(&process.identity.command), ..(*process.identity).clone() }
+        } else {
+            Identity {
                 comm: process.identity.comm.clone(),
                 is_kernel_thread: process.identity.is_kernel_thread,
                 ..Identity::default()
-            })
-        });
-        Some(Arc::new(ProcessSample { identity: Arc::clone(identity), ..(*process).clone() }))
+            }
+        };
+        let known = self.identities.entry(process.key).or_default();
+        if **known != identity {
+            *known = Arc::new(identity);
+        }
+        Some(Arc::new(ProcessSample { identity: Arc::clone(known), ..(*process).clone() }))
     }
 
     fn truth(&self, scene: &Scene, actors: &[Actor]) -> Truth {

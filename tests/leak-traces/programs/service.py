@@ -4,6 +4,7 @@ It says once a second how much it has lost so far (`memory BYTES`, `threads COUN
 """
 import math
 import os
+import random
 import signal
 import sys
 import threading
@@ -53,6 +54,84 @@ def leak(kib_per_second):
             say("memory", lost)
 
     every_tick(work)
+
+
+def late_leak(mib, start, kib_per_second):
+    """Healthy at its full size until a new version of a request comes."""
+    held.append(block(mib * MIB))
+    until = seconds() + start
+    while seconds() < until:
+        objects(500_000)
+        time.sleep(TICK)
+    leak(kib_per_second)
+
+
+def staircase(mib, period):
+    """Every report that it makes stays in memory: a step each so many seconds."""
+    lost = 0
+    while True:
+        time.sleep(period)
+        held.append(block(mib * MIB))
+        lost += mib * MIB
+        say("memory", lost)
+
+
+def visitors(kib_each, per_second):
+    """A cache by visitor: most come again and again, few are new, fewer and fewer."""
+    known = {}
+    dice = random.Random(7)
+
+    def work():
+        for _ in range(int(per_second * TICK)):
+            who = int(dice.paretovariate(0.9))
+            if who < 9000 and who not in known:
+                known[who] = block(kib_each * 1024)
+
+    every_tick(work)
+
+
+def long_sawtooth(mib, period):
+    """Collects its garbage only every so many seconds."""
+    def work():
+        if seconds() // period != (seconds() - TICK) // period:
+            held.clear()
+        held.append(block(mib * MIB * TICK / period))
+
+    every_tick(work)
+
+
+def connections(most, period):
+    """Clients come and go: descriptors rise and fall."""
+    clients = []
+
+    def work():
+        wanted = int(most * (0.5 - 0.5 * math.cos(2 * math.pi * seconds() / period)))
+        while len(clients) < wanted:
+            clients.append(os.open("/dev/null", os.O_RDONLY))
+        while len(clients) > wanted:
+            os.close(clients.pop())
+
+    every_tick(work)
+
+
+def thread_pool(most, per_second):
+    """Starts a thread for each of the first clients, up to its bound; each has a connection open."""
+    forever = threading.Event()
+    threading.stack_size(256 * 1024)
+    for _ in range(int(most)):
+        threading.Thread(target=forever.wait, daemon=True).start()
+        held.append(os.open("/dev/null", os.O_RDONLY))
+        time.sleep(1 / per_second)
+    forever.wait()
+
+
+def again(mib, life):
+    """Loads its data, works, and executes itself anew every so many seconds: the same pid, another memory."""
+    for _ in range(30):
+        held.append(block(mib * MIB / 30))
+        time.sleep(1)
+    time.sleep(life - 30)
+    os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
 def batch(mib, period):
