@@ -131,10 +131,10 @@ impl Tape {
         let alive: BTreeSet<ProcessKey> = sample.processes.iter().map(|process| process.key).collect();
         self.bystanders.retain(|key| alive.contains(key));
         let processes = std::mem::take(&mut sample.processes);
-        sample.processes = processes.into_iter().filter_map(|process| self.keep(process)).collect();
+        sample.processes = processes.into_iter().filter_map(|process| self.keep(&process)).collect();
     }
 
-    fn keep(&mut self, process: Arc<ProcessSample>) -> Option<Arc<ProcessSample>> {
+    fn keep(&mut self, process: &Arc<ProcessSample>) -> Option<Arc<ProcessSample>> {
         let is_subject = process.identity.cgroup.memory.as_bytes().starts_with(&self.prefix);
         if !is_subject && !self.bystanders.contains(&process.key) {
             let is_wanted = BYSTANDERS.iter().any(|name| name.as_bytes() == process.identity.comm.as_bytes());
@@ -156,7 +156,7 @@ impl Tape {
         if **known != identity {
             *known = Arc::new(identity);
         }
-        Some(Arc::new(ProcessSample { identity: Arc::clone(known), ..(*process).clone() }))
+        Some(Arc::new(ProcessSample { identity: Arc::clone(known), ..(**process).clone() }))
     }
 
     fn truth(&self, scene: &Scene, actors: &[Actor]) -> Truth {
