@@ -28,15 +28,15 @@ impl Group {
         }
         let group = Self { folder, path, is_v1 };
         if let Some(limit) = limit_mib {
-            group.write(if is_v1 { "memory.limit_in_bytes" } else { "memory.max" }, limit << 20);
-        }
-        if let Some(both) = both_mib {
-            let (file, bytes) = if is_v1 {
-                ("memory.memsw.limit_in_bytes", both)
+            // What has no part of swap must not get any, should there be some.
+            let both = both_mib.unwrap_or(limit);
+            let (ram_file, swap_file, swap) = if is_v1 {
+                ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes", both)
             } else {
-                ("memory.swap.max", both - limit_mib.unwrap())
+                ("memory.max", "memory.swap.max", both - limit)
             };
-            group.write(file, bytes << 20);
+            group.write(ram_file, limit << 20);
+            group.write(swap_file, swap << 20);
         }
         group
     }

@@ -110,7 +110,15 @@ impl Drop for Stage {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg(shm(self.folder.path())).status();
         if let Some(file) = &self.swap {
-            let _ = Command::new("swapoff").arg(file).status();
+            // It fails while a group that is being removed has pages there and no room for them.
+            let is_off = || Command::new("swapoff").arg(file).status().is_ok_and(|status| status.success());
+            for _ in 0..60 {
+                if is_off() {
+                    return;
+                }
+                std::thread::sleep(std::time::Duration::from_secs(1));
+            }
+            eprintln!("{} is still swapped to", file.display());
         }
     }
 }
