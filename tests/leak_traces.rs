@@ -159,6 +159,51 @@ fn both_sets_have_leaks_and_sound_programs_and_share_no_scene_subject() {
     }
 }
 
+#[test]
+fn the_readme_lists_who_was_watched() {
+    let mut table = String::from("| subject | set | what it does | what is true |\n| --- | --- | --- | --- |\n");
+    for truth in truths() {
+        for subject in &truth.subjects {
+            let set = if subject.set == Set::Train { "train" } else { "held out" };
+            let mut facts: Vec<String> = subject.facts.iter().map(|(quantity, fact)| said(*quantity, fact)).collect();
+            if !facts.iter().any(|fact| fact.contains("/min")) {
+                facts.insert(
+                    0,
+                    if subject.class == "leak" { "a leak of the machine".into() } else { subject.class.clone() },
+                );
+            }
+            writeln!(table, "| {}/{} | {set} | {} | {} |", truth.scene, subject.name, subject.what, facts.join("; "))
+                .unwrap();
+        }
+        for (quantity, fact) in &truth.machine {
+            writeln!(table, "| {}/machine | | | {} |", truth.scene, said(*quantity, fact)).unwrap();
+        }
+    }
+    let readme = recordings().with_file_name("README.md");
+    let text = std::fs::read_to_string(&readme).unwrap();
+    let (begin, end) = ("<!-- subjects:begin -->\n", "<!-- subjects:end -->");
+    let (start, stop) = (text.find(begin).unwrap() + begin.len(), text.find(end).unwrap());
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&readme, format!("{}{table}{}", &text[..start], &text[stop..])).unwrap();
+        return;
+    }
+    assert_eq!(&text[start..stop], table, "run `BLESS=1 cargo test --test leak_traces readme`");
+}
+
+/// A fact in words.
+fn said(quantity: Quantity, fact: &Fact) -> String {
+    let name = format!("{quantity:?}").to_lowercase();
+    let Fact::Leaking { onset_ms, per_minute, end } = fact else { return format!("{name}: not scored") };
+    let is_bytes = !matches!(quantity, Quantity::Fds | Quantity::Threads);
+    let number = |value: f64| if is_bytes { format!("{:.1} MiB", value / 1_048_576.0) } else { format!("{value:.0}") };
+    let mut said = format!("{name}: {}/min from {} s", number(*per_minute), onset_ms / 1000);
+    if let Some(end) = end {
+        let about = if end.was_met { "" } else { "~" };
+        write!(said, ", {} met at {about}{} s", number(end.limit as f64), end.at_ms / 1000).unwrap();
+    }
+    said
+}
+
 /// Knows the truth.
 struct Oracle {
     truth: Truth,
