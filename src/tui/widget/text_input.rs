@@ -75,7 +75,8 @@ impl TextInput {
 
     fn delete_word(&mut self) {
         let kept = self.text[..self.cursor].trim_end();
-        let start = kept.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+        let blank = kept.char_indices().rfind(|(_, c)| c.is_whitespace());
+        let start = blank.map_or(0, |(at, c)| at + c.len_utf8());
         self.text.drain(start..self.cursor);
         self.cursor = start;
     }
@@ -117,6 +118,10 @@ mod tests {
         let mut input = TextInput::new("rss>1M node  ");
         input.press(KeyEvent::new(KeyCode::Char('w'), KeyModifiers::CONTROL));
         assert_eq!(input.text(), "rss>1M ");
+        // A blank may be wide.
+        let mut input = TextInput::new("数\u{3000}据");
+        input.press(KeyEvent::new(KeyCode::Char('w'), KeyModifiers::CONTROL));
+        assert_eq!(input.text(), "数\u{3000}");
     }
 
     proptest! {
