@@ -96,7 +96,7 @@ fn swap_and_its_proportional_share_are_the_kernels() {
     [&alone, &shared].into_iter().for_each(Program::freeze);
 
     for take in [once, in_turn] {
-        let snapshot = Snapshot::derive(None, Arc::new(take()), Arc::from([]));
+        let snapshot = Snapshot::derive(None, Arc::new(take()), memtide::model::judgement::Analysis::default());
         let row = |pid: u32| snapshot.rows().find(|row| row.process.key.pid == pid).unwrap();
         let ours = |pid: u32, key: &str| match (process_field(key).unwrap().get)(&row(pid)) {
             Reading::Value(Value::Bytes(bytes)) => bytes,
