@@ -48,11 +48,15 @@ const VERDICT_LEAST_MS: u64 = 30_000;
 /// How far back the rate of what does not grow evenly is taken.
 const RATE_SPAN_MS: u64 = 600_000;
 
+/// How far back a sawtooth is looked for.
+const TEETH_SPAN_MS: u64 = 300_000;
+
 /// Growth must last for this share of the way from where it began to the limit …
-const SHARE_OF_WAY: f64 = 0.15;
+const SHARE_OF_WAY: f64 = 0.17;
 
 /// … but for this long at least, and need not last longer than that, or than a hundredth of what is left.
-const PATIENCE_LEAST_MS: f64 = 90_000.0;
+const PATIENCE_LEAST_MS: f64 = 75_000.0;
+const PATIENCE_WITH_YOUTH_MS: f64 = 125_000.0;
 const PATIENCE_MOST_MS: f64 = 240_000.0;
 const SHARE_OF_REST: f64 = 0.01;
 
@@ -113,6 +117,8 @@ pub(super) fn judge(series: &Series, now: BootMs, case: &Case, scratch: &mut Scr
         quiet.confidence = 0.0;
         return quiet;
     }
+    values_of(series, BootMs(now.0 - span.min(TEETH_SPAN_MS)), now, scratch);
+    let teeth = teeth(&scratch.values, case.least);
     let width = values_of(series, since, now, scratch);
     let values = &scratch.values;
     let (first, last) = (values.first().copied().unwrap_or(0.0), values.last().copied().unwrap_or(0.0));
@@ -123,7 +129,7 @@ pub(super) fn judge(series: &Series, now: BootMs, case: &Case, scratch: &mut Scr
         Some(Uneven::Slowing) if is_gaining && rate.0 * 5.0 * width / 60_000.0 > 0.02 * f64::from(last - first) => {
             Verdict::WarmingUp
         }
-        _ if teeth(values, case.least) >= 2 => Verdict::Sawtooth,
+        _ if teeth >= 2 => Verdict::Sawtooth,
         _ if is_one_step(values, case.least) => Verdict::Stepped,
         Some(Uneven::Steps | Uneven::Slowing) if is_gaining && z > 3.0 => Verdict::Growing,
         _ => Verdict::Steady,
@@ -205,8 +211,15 @@ fn growing(regime: &Regime, series: &Series, case: &Case, watched_ms: u64) -> Ju
     if regime.is_whole && case.age_ms > 3 * watched_ms && (0.5..1.5).contains(&of_life) {
         span_ms = span_ms.max((case.age_ms as f64).min(20.0 * span_ms));
     }
-    let most = if case.is_count { PATIENCE_MOST_MS } else { PATIENCE_MOST_MS.max(SHARE_OF_REST * rest_ms) };
-    let mut patience = (SHARE_OF_WAY * (span_ms + rest_ms)).clamp(PATIENCE_LEAST_MS, most);
+    let (least, most) = if case.is_count {
+        (PATIENCE_LEAST_MS, PATIENCE_MOST_MS)
+    } else {
+        // Everything that starts fills something.
+        let is_young = regime.is_whole && case.age_ms as f64 <= 1.5 * span_ms;
+        let least = if is_young { PATIENCE_WITH_YOUTH_MS } else { PATIENCE_LEAST_MS };
+        (least, PATIENCE_MOST_MS.max(SHARE_OF_REST * rest_ms))
+    };
+    let mut patience = (SHARE_OF_WAY * (span_ms + rest_ms)).clamp(least, most);
     if regime.is_doubtful {
         patience *= 2.0;
     }

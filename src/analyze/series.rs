@@ -14,40 +14,39 @@ pub struct TierSpec {
     pub runs: usize,
 }
 
-/// Tiers of a process's memory: 2 min by 3 s, 10 min by 12 s, 1 h by the minute, 6 h by 10 min.
+// A window needs eight parts to be judged, so each tier spans eight buckets of the next at least.
+
+/// Tiers of a process's memory: 96 s by 3 s, 6 min by 12 s, 25 min by 48 s, 1 h 30 min by 192 s.
 pub const MEMORY_TIERS: &[TierSpec] = &[
-    TierSpec { step_ms: 600_000, runs: 34 },
-    TierSpec { step_ms: 60_000, runs: 57 },
-    TierSpec { step_ms: 12_000, runs: 49 },
-    TierSpec { step_ms: 3_000, runs: 40 },
+    TierSpec { step_ms: 192_000, runs: 28 },
+    TierSpec { step_ms: 48_000, runs: 32 },
+    TierSpec { step_ms: 12_000, runs: 32 },
+    TierSpec { step_ms: 3_000, runs: 32 },
 ];
 
-/// Tiers of a process's descriptors: 80 s by 5 s, 5 min by 30 s, 1 h by 6 min.
+/// Tiers of a process's descriptors: 100 s by 5 s, 4 min by 12 s, 10 min by 30 s, 20 min by 75 s.
 pub const FD_TIERS: &[TierSpec] = &[
-    TierSpec { step_ms: 360_000, runs: 9 },
-    TierSpec { step_ms: 30_000, runs: 10 },
-    TierSpec { step_ms: 5_000, runs: 16 },
+    TierSpec { step_ms: 75_000, runs: 16 },
+    TierSpec { step_ms: 30_000, runs: 20 },
+    TierSpec { step_ms: 12_000, runs: 20 },
+    TierSpec { step_ms: 5_000, runs: 20 },
 ];
 
-/// Tiers of a process's other quantities.
-pub const OTHER_TIERS: &[TierSpec] = &[
-    TierSpec { step_ms: 600_000, runs: 4 },
-    TierSpec { step_ms: 60_000, runs: 7 },
-    TierSpec { step_ms: 12_000, runs: 8 },
-];
+/// The one tier of a process's other quantities, which widens as they move.
+pub const OTHER_TIERS: &[TierSpec] = &[TierSpec { step_ms: 3_000, runs: 20 }];
 
-/// Tiers of the machine and of groups: there are few.
+/// Tiers of the machine's use of memory, which is drawn for days.
 pub const MACHINE_TIERS: &[TierSpec] = &[
     TierSpec { step_ms: 600_000, runs: 1_008 },
-    TierSpec { step_ms: 60_000, runs: 720 },
+    TierSpec { step_ms: 60_000, runs: 240 },
     TierSpec { step_ms: 12_000, runs: 150 },
     TierSpec { step_ms: 3_000, runs: 80 },
 ];
 
-/// Tiers of a quantity of the machine that is only judged.
+/// Tiers of the machine's other quantities and of groups: there are few.
 pub const JUDGED_TIERS: &[TierSpec] = &[
     TierSpec { step_ms: 600_000, runs: 72 },
-    TierSpec { step_ms: 60_000, runs: 60 },
+    TierSpec { step_ms: 60_000, runs: 90 },
     TierSpec { step_ms: 12_000, runs: 50 },
     TierSpec { step_ms: 3_000, runs: 40 },
 ];
@@ -80,7 +79,12 @@ struct Tiers {
     runs: Vec<Run>,
     /// Where each tier ends.
     ends: [u16; MOST_TIERS],
+    /// How often the buckets of a lone tier have been doubled.
+    doubled: u8,
 }
+
+/// A lone tier widens up to this, milliseconds; then it forgets.
+const WIDEST_MS: u64 = 600_000;
 
 /// What a series did in one part of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,8 +159,8 @@ impl Series {
         }
         let Some(tiers) = &self.tiers else { return Some(self.value) };
         // Without an answer it is older than the coarsest tier remembers.
-        tiers.finest_to(at).map(|(spec, runs)| {
-            let bucket = (at.0 / spec.step_ms) as u32;
+        tiers.finest_to(at).map(|(step_ms, runs)| {
+            let bucket = (at.0 / step_ms) as u32;
             runs[runs.partition_point(|run| run.at <= bucket).saturating_sub(1)].last
         })
     }
@@ -170,10 +174,10 @@ impl Series {
             parts.resize(most, Part { low: self.value, last: self.value });
             return span / most as f64;
         };
-        let (spec, runs) = tiers.finest_or_coarsest(from);
-        let count = ((span / spec.step_ms as f64) as usize).clamp(1, most);
+        let (step_ms, runs) = tiers.finest_or_coarsest(from);
+        let count = ((span / step_ms as f64) as usize).clamp(1, most);
         let width = span / count as f64;
-        let bucket_of = |at: f64| (at / spec.step_ms as f64) as u32;
+        let bucket_of = |at: f64| (at / step_ms as f64) as u32;
         let first = bucket_of(from.0 as f64);
         let mut next = runs.partition_point(|run| run.at <= first);
         // Before the first run nothing is known but what it began with.
@@ -214,7 +218,32 @@ impl Tiers {
         let first = |spec: &TierSpec| Run { at: (since.0 / spec.step_ms) as u32, min: value, last: value };
         let mut ends = [specs.len() as u16; MOST_TIERS];
         (1..).zip(&mut ends[..specs.len()]).for_each(|(count, end)| *end = count);
-        Self { specs, runs: specs.iter().map(first).collect(), ends }
+        Self { specs, runs: specs.iter().map(first).collect(), ends, doubled: 0 }
+    }
+
+    /// Milliseconds in a bucket of a tier.
+    fn step_ms(&self, tier: usize) -> u64 {
+        self.specs[tier].step_ms << self.doubled
+    }
+
+    /// Doubles the buckets of a lone tier until there is room.
+    fn widen(&mut self, most: usize) {
+        while self.runs.len() >= most && self.specs.len() == 1 && self.step_ms(0) < WIDEST_MS {
+            self.doubled += 1;
+            let mut wider: Vec<Run> = Vec::with_capacity(self.runs.capacity());
+            for run in &self.runs {
+                let at = run.at / 2;
+                match wider.last_mut().filter(|last| last.at == at) {
+                    Some(last) => {
+                        last.min = last.min.min(run.min);
+                        last.last = run.last;
+                    }
+                    None => wider.push(Run { at, ..*run }),
+                }
+            }
+            self.ends = [wider.len() as u16; MOST_TIERS];
+            self.runs = wider;
+        }
     }
 
     fn bounds(&self, tier: usize) -> std::ops::Range<usize> {
@@ -227,8 +256,13 @@ impl Tiers {
     }
 
     fn push(&mut self, tier: usize, at: BootMs, old: u32, value: u32, squeeze: u32) {
-        let spec = &self.specs[tier];
-        let bucket = (at.0 / spec.step_ms) as u32;
+        let most = kept(&self.specs[tier], squeeze);
+        let mut bucket = (at.0 / self.step_ms(tier)) as u32;
+        let is_new = self.runs(tier).last().is_none_or(|run| run.at < bucket);
+        if is_new && self.bounds(tier).len() >= most {
+            self.widen(most);
+            bucket = (at.0 / self.step_ms(tier)) as u32;
+        }
         let bounds = self.bounds(tier);
         if let Some(run) = self.runs[bounds.clone()].last_mut()
             && run.at >= bucket
@@ -237,7 +271,6 @@ impl Tiers {
             run.last = value;
             return;
         }
-        let most = kept(spec, squeeze);
         self.forget(tier, (bounds.len() + 1).saturating_sub(most));
         if self.runs.len() == self.runs.capacity() {
             self.runs.reserve_exact(8);
@@ -254,16 +287,16 @@ impl Tiers {
         self.ends[tier..].iter_mut().for_each(|end| *end -= count as u16);
     }
 
-    /// The finest tier that knows what was at a moment.
-    fn finest_to(&self, at: BootMs) -> Option<(&TierSpec, &[Run])> {
+    /// The finest tier that knows what was at a moment: milliseconds in its buckets, and its runs.
+    fn finest_to(&self, at: BootMs) -> Option<(u64, &[Run])> {
         (0..self.specs.len())
             .rev()
-            .map(|tier| (&self.specs[tier], self.runs(tier)))
-            .find(|(spec, runs)| runs.first().is_some_and(|first| u64::from(first.at) <= at.0 / spec.step_ms))
+            .map(|tier| (self.step_ms(tier), self.runs(tier)))
+            .find(|(step_ms, runs)| runs.first().is_some_and(|first| u64::from(first.at) <= at.0 / step_ms))
     }
 
-    fn finest_or_coarsest(&self, at: BootMs) -> (&TierSpec, &[Run]) {
-        self.finest_to(at).unwrap_or((&self.specs[0], self.runs(0)))
+    fn finest_or_coarsest(&self, at: BootMs) -> (u64, &[Run]) {
+        self.finest_to(at).unwrap_or((self.step_ms(0), self.runs(0)))
     }
 }
 
@@ -294,12 +327,12 @@ mod tests {
         (1..=3600).for_each(|n| series.push(n as u32, second(n), MEMORY_TIERS, 0));
         assert_eq!(series.at(second(3590)), Some(3590));
         let five_minutes_ago = series.at(second(3300)).unwrap();
-        assert!((3300..3312).contains(&five_minutes_ago), "{five_minutes_ago}");
+        assert!((3290..3312).contains(&five_minutes_ago), "{five_minutes_ago}");
         let long_ago = series.at(second(600)).unwrap();
         assert!((600..1200).contains(&long_ago), "{long_ago}");
         let mut parts = Vec::new();
-        let width = series.parts(second(300), second(3600), 30, &mut parts);
-        assert_eq!((parts.len(), width), (30, 110_000.0));
+        let width = series.parts(second(600), second(3600), 30, &mut parts);
+        assert_eq!((parts.len(), width), (15, 200_000.0));
         assert!(parts.windows(2).all(|pair| pair[0].low < pair[1].low), "{parts:?}");
     }
 

@@ -72,9 +72,12 @@ impl Standing {
             }
         }
         if fresh.verdict != old.verdict {
-            if let Some(changed) = self.changed_at.filter(|changed| now.since(*changed) < DWELL_MS) {
+            // Worse news of the same kind need not wait as long.
+            let is_worse = (old.verdict, fresh.verdict) == (Verdict::Growing, Verdict::Leaking);
+            let dwell = if is_worse { DWELL_MS / 2 } else { DWELL_MS };
+            if let Some(changed) = self.changed_at.filter(|changed| now.since(*changed) < dwell) {
                 self.shown.level = fresh.level;
-                self.due = self.due.min(BootMs(changed.0 + DWELL_MS));
+                self.due = self.due.min(BootMs(changed.0 + dwell));
                 return;
             }
             if old.verdict != Verdict::NotEnoughData || fresh.verdict != Verdict::NotEnoughData {

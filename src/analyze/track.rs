@@ -177,7 +177,11 @@ fn case(
     } else if quantity == Quantity::Private {
         match own_limit(&process.identity, total) {
             // Beside what it was given it has its own code, stacks and tables.
-            Some(OwnLimit::Given(given)) => is_given = u64::from(value) * 1024 < given + given / 4 + (64 << 20),
+            // Unless it meets a tighter limit first.
+            Some(OwnLimit::Given(given)) => {
+                let most = given + given / 4 + (64 << 20);
+                is_given = u64::from(value) * 1024 < most && given < total;
+            }
             Some(OwnLimit::Fatal(limit)) => left = left.min(kib(limit).saturating_sub(value) as f32),
             None => {}
         }
