@@ -19,7 +19,7 @@ use memtide::model::sample::Sample;
 use score::baseline;
 use score::case::Case;
 use score::judge::{Candidate, Judge, Suspect, Verdict};
-use score::metric::{Score, mistakes, table};
+use score::metric::{Score, leaks, mistakes, table};
 use score::replay::replay;
 use trace::{Reader, Writer};
 use truth::{Fact, Quantity, Set, Truth};
@@ -299,7 +299,7 @@ fn the_judges_are_scored_on_all_recordings() {
     // Straight to the file: what a passing test prints is not shown.
     let _ = std::io::Write::write_all(&mut std::io::stderr(), report.as_bytes());
     for (candidate, cases) in candidates.iter().zip(&cases) {
-        writeln!(report, "\n{}\n\n{}", candidate.name, mistakes(cases.iter())).unwrap();
+        writeln!(report, "\n{}\n\n{}\n{}", candidate.name, mistakes(cases.iter()), leaks(cases.iter())).unwrap();
     }
     std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("leak-traces.md"), report).unwrap();
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::bounds::Bounds;
 use super::groups::Groups;
 use super::machine::Machine;
 use super::observed::Observed;
@@ -22,26 +23,20 @@ const RELAPSES: usize = 2;
 pub(super) struct Scene<'a> {
     pub(super) tracks: &'a [Track],
     pub(super) groups: &'a Groups,
+    pub(super) bounds: &'a Bounds,
     pub(super) machine: &'a Machine,
     pub(super) observed: &'a Observed,
     pub(super) about: &'a Circumstances<'a>,
 }
 
-/// Rates that add up towards a limit, bytes per minute.
-struct Rates {
-    by_limit: HashMap<Text, [f64; 3]>,
-    machine: Option<[f64; 3]>,
-}
-
 /// All that rises, the most urgent first: leaks by what they meet first, then growth, then what warms up.
 pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
-    let rates = scene.rates();
     let mut found = Vec::new();
     for track in scene.tracks {
-        scene.find_in_process(track, &rates, &mut found);
+        scene.find_in_process(track, &mut found);
     }
-    scene.find_in_groups(&rates, &mut found);
-    scene.find_in_machine(&rates, &mut found);
+    scene.find_in_groups(&mut found);
+    scene.find_in_machine(&mut found);
     let urgency = |finding: &Finding| finding.first_meeting().map_or(f64::INFINITY, |meeting| meeting.in_ms);
     found.sort_by(|a, b| {
         (b.judgement.verdict.cmp(&a.judgement.verdict))
@@ -62,21 +57,7 @@ impl Scene<'_> {
         shown(quantity, judgement, self.observed)
     }
 
-    fn rates(&self) -> Rates {
-        let mut by_limit: HashMap<Text, [f64; 3]> = HashMap::new();
-        for track in self.tracks {
-            let Some(judgement) = track.private.rising() else { continue };
-            let Some(bound) = self.about.system.bound_group(&track.process.identity.cgroup) else { continue };
-            let sum = by_limit.entry(bound.limit.path.clone()).or_default();
-            for (sum, rate) in sum.iter_mut().zip(of_rate(judgement)) {
-                *sum += rate.max(0.0) * 1024.0;
-            }
-        }
-        let used = self.machine.watch(Quantity::Used).and_then(Watch::rising);
-        Rates { by_limit, machine: used.map(|used| of_rate(used).map(|rate| rate * 1024.0)) }
-    }
-
-    fn find_in_process(&self, track: &Track, rates: &Rates, found: &mut Vec<Finding>) {
+    fn find_in_process(&self, track: &Track, found: &mut Vec<Finding>) {
         let is_rising = |quantity| track.watch(quantity).and_then(Watch::rising).is_some();
         for quantity in [Quantity::Private, Quantity::Fds, Quantity::Threads, Quantity::Shmem, Quantity::PageTables] {
             let Some(judgement) = track.watch(quantity).and_then(Watch::rising) else { continue };
@@ -95,13 +76,13 @@ impl Scene<'_> {
                 subject: Subject::Process(process.key),
                 quantity,
                 name: format!("{}[{}]", process.identity.comm.escaped(), process.key.pid),
-                meetings: self.meetings(quantity, &judgement, Some((track, &process.identity)), rates),
+                meetings: self.meetings(quantity, &judgement, Some((track, &process.identity))),
                 judgement,
             });
         }
     }
 
-    fn find_in_groups(&self, rates: &Rates, found: &mut Vec<Finding>) {
+    fn find_in_groups(&self, found: &mut Vec<Finding>) {
         let mut explained: HashMap<&Text, f64> = HashMap::new();
         let mut representative: HashMap<&Text, &Track> = HashMap::new();
         for track in self.tracks {
@@ -148,13 +129,13 @@ impl Scene<'_> {
                 subject: Subject::Group(group.key.clone()),
                 quantity: Quantity::Private,
                 name,
-                meetings: self.meetings(Quantity::Private, &judgement, about, rates),
+                meetings: self.meetings(Quantity::Private, &judgement, about),
                 judgement,
             });
         }
     }
 
-    fn find_in_machine(&self, rates: &Rates, found: &mut Vec<Finding>) {
+    fn find_in_machine(&self, found: &mut Vec<Finding>) {
         let follows = |quantity: Quantity| match quantity {
             // They follow what processes do, which has its own line.
             Quantity::PageTables => found.iter().any(|finding| finding.quantity == Quantity::Private),
@@ -172,23 +153,17 @@ impl Scene<'_> {
                 subject: Subject::Machine,
                 quantity,
                 name: "machine".into(),
-                meetings: self.meetings(quantity, &judgement, None, rates),
+                meetings: self.meetings(quantity, &judgement, None),
                 judgement,
             });
         }
     }
 
     /// The limits in the way of a growth, the first to be met first.
-    fn meetings(
-        &self,
-        quantity: Quantity,
-        judgement: &Judgement,
-        member: Option<(&Track, &Identity)>,
-        rates: &Rates,
-    ) -> Vec<Meeting> {
+    fn meetings(&self, quantity: Quantity, judgement: &Judgement, member: Option<(&Track, &Identity)>) -> Vec<Meeting> {
         let own = of_rate(judgement);
         let mut meetings = Vec::new();
-        let mut meet = |limit, size: f64, left: f64, rate: [f64; 3]| {
+        let mut meet = |limit, size: f64, left: f64, rate: [f64; 3], is_end| {
             if rate[1] > 0.0 {
                 let until = |rate: f64| if rate > 0.0 { left.max(0.0) / rate * 60_000.0 } else { f64::INFINITY };
                 meetings.push(Meeting {
@@ -198,33 +173,45 @@ impl Scene<'_> {
                     in_ms: until(rate[1]),
                     earliest_ms: until(rate[2]),
                     latest_ms: until(rate[0]),
+                    is_end,
                 });
             }
         };
         if quantity == Quantity::Fds {
             if let Some(limit) = member.and_then(|(track, _)| track.process.fd_limit.reading.value()) {
-                meet(Limit::Files, limit as f64, limit as f64 - judgement.level, own);
+                meet(Limit::Files, limit as f64, limit as f64 - judgement.level, own, true);
             }
         } else if quantity.is_bytes() {
             let meminfo = &self.about.system.meminfo;
-            let faster = |others: Option<&[f64; 3]>| {
-                others.map_or(own, |others| std::array::from_fn(|end| own[end].max(others[end])))
+            // What is filled by several at once is full sooner.
+            let faster = |all: Option<&Judgement>| {
+                let all = all.map(|all| of_rate(all).map(|rate| rate * 1024.0));
+                all.map_or(own, |all| std::array::from_fn(|end| own[end].max(all[end])))
             };
             let bound = member.and_then(|(_, identity)| self.about.system.bound_group(&identity.cgroup));
             if let Some(limit) = bound.map(|bound| &bound.limit) {
-                let rate = faster(rates.by_limit.get(&limit.path));
-                meet(Limit::Cgroup, limit.limit as f64, left_of(limit) as f64, rate);
+                let rate = faster(self.bounds.filling(&limit.path));
+                let free_swap = meminfo.swap_free.value().unwrap_or(0);
+                let swap = limit
+                    .swap_limit
+                    .map_or(free_swap, |most| most.saturating_sub(limit.swap_usage.unwrap_or(0)).min(free_swap));
+                let (size, left) = (limit.limit as f64, left_of(limit) as f64);
+                meet(Limit::Cgroup, size, left, rate, swap == 0);
+                if swap > 0 {
+                    meet(Limit::Swap, size + swap as f64, left + swap as f64, rate, true);
+                }
             }
-            let rate = faster(rates.machine.as_ref());
+            let rate = faster(self.machine.watch(Quantity::Used).and_then(Watch::rising));
             if let (Some(total), Some(available)) = (meminfo.mem_total.value(), meminfo.mem_available.value()) {
-                meet(Limit::Memory, total as f64, available as f64, rate);
-                if let (Some(swap @ 1..), Some(free)) = (meminfo.swap_total.value(), meminfo.swap_free.value()) {
-                    meet(Limit::Swap, (total + swap) as f64, (available + free) as f64, rate);
+                let swap = meminfo.swap_total.value().filter(|swap| *swap > 0).zip(meminfo.swap_free.value());
+                meet(Limit::Memory, total as f64, available as f64, rate, swap.is_none());
+                if let Some((swap, free)) = swap {
+                    meet(Limit::Swap, (total + swap) as f64, (available + free) as f64, rate, true);
                 }
                 if quantity == Quantity::Private
                     && let Some(OwnLimit::Fatal(size)) = member.and_then(|(_, identity)| own_limit(identity, total))
                 {
-                    meet(Limit::Heap, size as f64, size as f64 - judgement.level, own);
+                    meet(Limit::Heap, size as f64, size as f64 - judgement.level, own, true);
                 }
             }
         }

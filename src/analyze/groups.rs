@@ -37,6 +37,9 @@ pub(super) struct Group {
 /// Groups that are known at most.
 const MOST: usize = 1024;
 
+/// A process whose end leaves no more than this many members was the service itself: beside it a supervisor, a helper.
+const MOST_LEFT: u32 = 2;
+
 /// Relapses that are remembered, and for how long.
 const MOST_RELAPSES: usize = 16;
 const RELAPSE_MS: u64 = 6 * 3_600_000;
@@ -96,6 +99,8 @@ impl Groups {
         group.kib = group.kib.saturating_sub(u64::from(kib));
         if let Some((judgement, at)) = ended
             && matches!(judgement.verdict, Verdict::Growing | Verdict::Leaking)
+            // In a pool the others go on, and what each gains is given back in turn.
+            && group.members <= MOST_LEFT
         {
             if group.relapses.len() >= MOST_RELAPSES {
                 group.relapses.remove(0);
@@ -125,6 +130,7 @@ impl Groups {
                 not_before: BootMs(0),
                 is_count: false,
                 is_given: false,
+                is_store: false,
             };
             sum.judge(about.now, case, scratch);
         }

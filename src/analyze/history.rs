@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bounds::Bounds;
 use super::findings::{Scene, findings, shown};
 use super::groups::Groups;
 use super::judge::Scratch;
@@ -24,6 +25,7 @@ pub struct History {
     /// By pid, as in the samples.
     tracks: Vec<Track>,
     groups: Groups,
+    bounds: Bounds,
     machine: Machine,
     ended: Vec<EndedTrack>,
     observed: Observed,
@@ -67,7 +69,7 @@ impl History {
         let mut tracks = Vec::with_capacity(sample.processes.len());
         for process in &sample.processes {
             while let Some(gone) = old.next_if(|track| track.process.key.pid < process.key.pid) {
-                self.remember(gone, sample, now);
+                self.remember(gone, sample, &about);
             }
             let known = old.next_if(|track| track.process.key.pid == process.key.pid);
             let track = match known {
@@ -77,7 +79,7 @@ impl History {
                 }
                 other => {
                     if let Some(gone) = other {
-                        self.remember(gone, sample, now);
+                        self.remember(gone, sample, &about);
                     }
                     let mut track = Track::new(process, &about);
                     self.settle(&mut track, now);
@@ -87,13 +89,14 @@ impl History {
             tracks.push(track);
         }
         for gone in old {
-            self.remember(gone, sample, now);
+            self.remember(gone, sample, &about);
         }
         self.tracks = tracks;
         for track in &mut self.tracks {
             track.judge(&about, &mut self.scratch);
         }
         self.groups.push(&about, &mut self.scratch);
+        self.bounds.push(&about, &mut self.scratch);
         self.machine.push(&about, &mut self.scratch);
         self.samples += 1;
         if self.samples.is_multiple_of(SAMPLES_BETWEEN_COUNTS) {
@@ -116,7 +119,7 @@ impl History {
     fn settle(&mut self, track: &mut Track, now: BootMs) {
         let group = self.groups.place(&track.process.identity, now);
         if group != track.group {
-            let kib = track.private.series.last();
+            let kib = track.share;
             if let Some(old) = track.group {
                 self.groups.leave(old, kib, None);
             }
@@ -127,10 +130,10 @@ impl History {
         }
     }
 
-    fn remember(&mut self, track: Track, sample: &Sample, now: BootMs) {
+    fn remember(&mut self, track: Track, sample: &Sample, about: &Circumstances<'_>) {
         if let Some(group) = track.group {
-            let judgement = track.private.judgement(now);
-            self.groups.leave(group, track.private.series.last(), Some((&judgement, now)));
+            let last = track.look(about, &mut self.scratch);
+            self.groups.leave(group, track.share, Some((&last, about.now)));
         }
         self.ended.push(EndedTrack {
             process: track.process,
@@ -160,7 +163,7 @@ impl History {
     pub fn heap_bytes(&self) -> usize {
         let tracks = self.tracks.iter().map(|track| size_of::<Track>() + track.heap_bytes());
         let ended = self.ended.iter().map(|ended| size_of::<EndedTrack>() + ended.private.heap_bytes());
-        tracks.sum::<usize>() + ended.sum::<usize>() + self.groups.heap_bytes()
+        tracks.sum::<usize>() + ended.sum::<usize>() + self.groups.heap_bytes() + self.bounds.heap_bytes()
     }
 
     /// Growth and verdict of every process of the sample pushed last, in its order.
@@ -184,8 +187,14 @@ impl History {
     /// All that rises in the sample that was pushed last, the most urgent first.
     pub fn findings(&self, sample: &Sample) -> Vec<Finding> {
         let about = circumstances(sample, self.observed.watched(sample.at), self.squeeze);
-        let (tracks, groups, machine, observed) = (&*self.tracks, &self.groups, &self.machine, &self.observed);
-        findings(&Scene { tracks, groups, machine, observed, about: &about })
+        findings(&Scene {
+            tracks: &self.tracks,
+            groups: &self.groups,
+            bounds: &self.bounds,
+            machine: &self.machine,
+            observed: &self.observed,
+            about: &about,
+        })
     }
 
     /// What is said of a subject's quantity; `None` where it is not watched.
@@ -226,7 +235,9 @@ impl History {
         };
         let unit = if quantity.is_bytes() { 1024.0 } else { 1.0 };
         let mut points = series.points(self.observed.watched(until), span, count);
-        points.iter_mut().for_each(|point| *point *= unit);
+        for point in &mut points {
+            *point *= unit;
+        }
         Some(points)
     }
 

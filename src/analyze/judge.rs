@@ -25,6 +25,8 @@ pub(super) struct Case {
     pub(super) is_count: bool,
     /// It fills a space of its own that it was given: growth up to there is no leak.
     pub(super) is_given: bool,
+    /// It is a store that may have a limit of its own, which can't be seen.
+    pub(super) is_store: bool,
 }
 
 /// Reusable space.
@@ -47,6 +49,9 @@ const VERDICT_LEAST_MS: u64 = 30_000;
 
 /// How far back the rate of what does not grow evenly is taken.
 const RATE_SPAN_MS: u64 = 600_000;
+
+/// Growth goes on where it did so in this time.
+const RECENT_MS: u64 = 12_000;
 
 /// How far back a sawtooth is looked for.
 const TEETH_SPAN_MS: u64 = 300_000;
@@ -73,7 +78,7 @@ struct Regime {
     from: f64,
     /// The window reaches back to the beginning of the series.
     is_whole: bool,
-    /// Before it the series grew faster, or stood higher already.
+    /// A longer window is slowing down, or the series stood as high before.
     is_doubtful: bool,
 }
 
@@ -95,18 +100,26 @@ pub(super) fn judge(series: &Series, now: BootMs, case: &Case, scratch: &mut Scr
             quiet(Verdict::Steady)
         };
     }
-    let mut whole = None;
-    let mut window = span;
-    while window >= WINDOW_LEAST_MS.min(span) {
+    let (mut whole, mut is_slowing) = (None, false);
+    for window in windows(series, now, span) {
         match look(series, now, window, case, scratch) {
             Ok(mut regime) => {
-                regime.is_whole &= window == span;
-                regime.is_doubtful |= stood_as_high_before(series, since, &regime, level, scratch);
-                return growing(&regime, series, case, span);
+                regime.is_whole &= window * 10 >= span * 9;
+                let was_there = stood_as_high_before(series, since, &regime, level, scratch);
+                if was_there && regime.span_ms < span / 2 {
+                    // One more tooth, one more batch.
+                    whole = whole.or(Some(Uneven::Noise));
+                    continue;
+                }
+                regime.is_doubtful |=
+                    was_there || is_slowing || case.is_store || slows_now(series, now, &regime, scratch);
+                return growing(&regime, series, now, case, span);
             }
-            Err(why) => whole = whole.or(Some(why)),
+            Err(why) => {
+                is_slowing |= why == Uneven::Slowing;
+                whole = whole.or(Some(why));
+            }
         }
-        window /= 3;
     }
     let (rate, z) = rate(series, now, span.min(RATE_SPAN_MS), scratch);
     let mut quiet = quiet(Verdict::Steady);
@@ -140,6 +153,13 @@ pub(super) fn judge(series: &Series, now: BootMs, case: &Case, scratch: &mut Scr
     quiet
 }
 
+/// The windows that are worth a look, the longest first: all of the history, and as far as each tier reaches.
+fn windows(series: &Series, now: BootMs, span: u64) -> impl Iterator<Item = u64> {
+    let shorter = series.reaches(now).filter(move |reach| *reach >= WINDOW_LEAST_MS && *reach * 10 < span * 9);
+    let clear = series.reaches(now).filter(|reach| *reach <= span).last().filter(|reach| *reach * 10 >= span * 9);
+    clear.or(Some(span)).into_iter().chain(shorter)
+}
+
 /// The lows of a window, relative to the first, and the width of a part.
 fn values_of(series: &Series, from: BootMs, to: BootMs, scratch: &mut Scratch) -> f64 {
     let width = series.parts(from, to, PARTS, &mut scratch.parts);
@@ -155,6 +175,7 @@ fn look(series: &Series, now: BootMs, window: u64, case: &Case, scratch: &mut Sc
     let width = values_of(series, from, now, scratch);
     let count = scratch.values.len();
     let mut whole = None;
+    let mut was_slowing = false;
     for start in [0, 2, count / 8 + 2, count / 4 + 2, count / 2] {
         if count < start + LEAST_PARTS {
             break;
@@ -165,10 +186,6 @@ fn look(series: &Series, now: BootMs, window: u64, case: &Case, scratch: &mut Sc
         }
         match even_growth(&scratch.values[start..], case.least, &mut scratch.shape) {
             Ok(growth) => {
-                let was_faster = start > 1 && {
-                    let before = scratch.values[start] - scratch.values[0];
-                    before / start as f32 > 2.0 * growth.slope.mid && before > growth.gain
-                };
                 let since = BootMs(now.0.saturating_sub(span_ms));
                 return Ok(Regime {
                     growth,
@@ -177,10 +194,14 @@ fn look(series: &Series, now: BootMs, window: u64, case: &Case, scratch: &mut Sc
                     width,
                     from: f64::from(series.last()) - f64::from(growth.gain),
                     is_whole: start <= 2,
-                    is_doubtful: was_faster,
+                    is_doubtful: was_slowing || growth.is_bent,
                 });
             }
-            Err(why) => whole = whole.or(Some(why)),
+            Err(why) => {
+                // The first moments are a start, which is fast everywhere.
+                was_slowing |= start > 0 && why == Uneven::Slowing;
+                whole = whole.or(Some(why));
+            }
         }
     }
     Err(whole.unwrap_or(Uneven::Noise))
@@ -200,7 +221,21 @@ fn stood_as_high_before(series: &Series, since: BootMs, regime: &Regime, level: 
     f64::from(highest) >= level
 }
 
-fn growing(regime: &Regime, series: &Series, case: &Case, watched_ms: u64) -> Judgement {
+/// Whether the last part of a smooth growth is slower than the whole, beyond doubt: a cache fills ever more slowly.
+fn slows_now(series: &Series, now: BootMs, regime: &Regime, scratch: &mut Scratch) -> bool {
+    if !regime.growth.is_smooth {
+        return false;
+    }
+    let window = WINDOW_LEAST_MS.max(regime.span_ms / 3).min(regime.span_ms);
+    let width = values_of(series, BootMs(now.0 - window), now, scratch);
+    let Some(last) = theil_sen(&scratch.values, 1.0, &mut scratch.pairs) else { return false };
+    let of_whole = |slope: f32| f64::from(slope) / regime.width;
+    let of_last = |slope: f32| f64::from(slope) / width;
+    of_last(last.mid) < 0.88 * of_whole(regime.growth.slope.mid)
+        && of_last(last.high) < of_whole(regime.growth.slope.low)
+}
+
+fn growing(regime: &Regime, series: &Series, now: BootMs, case: &Case, watched_ms: u64) -> Judgement {
     let level = f64::from(series.last());
     let per_minute = |slope: f32| f64::from(slope) * 60_000.0 / regime.width;
     let rate = per_minute(regime.growth.slope.mid);
@@ -212,7 +247,7 @@ fn growing(regime: &Regime, series: &Series, case: &Case, watched_ms: u64) -> Ju
         span_ms = span_ms.max((case.age_ms as f64).min(20.0 * span_ms));
     }
     let (least, most) = if case.is_count {
-        (PATIENCE_LEAST_MS, PATIENCE_MOST_MS)
+        (PATIENCE_LEAST_MS, if rest_ms.is_finite() { PATIENCE_MOST_MS } else { PATIENCE_LEAST_MS })
     } else {
         // Everything that starts fills something.
         let is_young = regime.is_whole && case.age_ms as f64 <= 1.5 * span_ms;
@@ -225,7 +260,11 @@ fn growing(regime: &Regime, series: &Series, case: &Case, watched_ms: u64) -> Ju
     }
     let lasted = (span_ms / patience) as f32;
     let strength = (regime.growth.z / 3.5).min(1.0);
-    let is_leak = lasted >= 1.0 && !case.is_given;
+    // A plateau that has just been reached is not called growth once more.
+    let recent_ms = RECENT_MS.max(regime.span_ms / 10);
+    let recent = series.at(BootMs(now.0.saturating_sub(recent_ms))).map_or(0.0, |before| level - f64::from(before));
+    let goes_on = !regime.growth.is_smooth || recent > 0.6 * rate * recent_ms as f64 / 60_000.0;
+    let is_leak = lasted >= 1.0 && goes_on && !case.is_given;
     let confidence = strength * (1.0 - 0.5 * (-1.6 * lasted).exp());
     Judgement {
         verdict: if is_leak { Verdict::Leaking } else { Verdict::Growing },

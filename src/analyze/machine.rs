@@ -29,6 +29,7 @@ impl Machine {
             not_before: BootMs(0),
             is_count: false,
             is_given: false,
+            is_store: false,
         };
         if let Some(used) = meminfo.used().value().map(kib) {
             let watch = self.used.get_or_insert_with(|| Watch::new(used, about.now));

@@ -4,6 +4,7 @@
 //! A value goes from [`history`] into the series of a track, a group or the machine; [`judge`] looks at windows of the
 //! series, [`standing`] keeps its verdict from fluttering, [`findings`] ranks what rises by the limit it meets first.
 
+mod bounds;
 mod findings;
 mod groups;
 pub mod history;

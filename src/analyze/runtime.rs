@@ -7,6 +7,8 @@ use crate::model::process::Identity;
 pub enum OwnLimit {
     /// It fills this much as it sees fit and then makes room itself: a cache, a collected heap.
     Given(u64),
+    /// It may have been given a limit in a file or over the network.
+    Unseen,
     /// It ends when it needs more.
     Fatal(u64),
 }
@@ -37,7 +39,10 @@ pub fn own_limit(identity: &Identity, mem_total: u64) -> Option<OwnLimit> {
             })?;
             Some(OwnLimit::Fatal(value.saturating_mul(1 << 20)))
         }
-        "redis-server" | "valkey-server" => after(rest(), "--maxmemory").and_then(parse_size).map(OwnLimit::Given),
+        // Its arguments give way to a title once it runs.
+        "redis-server" | "valkey-server" | "keydb-server" => {
+            Some(after(rest(), "--maxmemory").and_then(parse_size).map_or(OwnLimit::Unseen, OwnLimit::Given))
+        }
         // memcached(1): 64 megabytes unless told otherwise.
         "memcached" => {
             let megabytes = after(rest(), "-m").and_then(|value| value.parse::<u64>().ok()).unwrap_or(64);
@@ -83,6 +88,7 @@ mod tests {
         assert_eq!(limit("node --max-old-space-size=384 app.js"), Some(OwnLimit::Fatal(384 << 20)));
         assert_eq!(limit("node app.js"), None);
         assert_eq!(limit("redis-server --port 1 --maxmemory 100mb"), Some(OwnLimit::Given(100 << 20)));
+        assert_eq!(limit("redis-server *:6379"), Some(OwnLimit::Unseen));
         assert_eq!(limit("memcached -u nobody"), Some(OwnLimit::Given(64 << 20)));
         assert_eq!(limit(""), None);
     }

@@ -152,6 +152,16 @@ impl Series {
         self.tiers.as_ref().map_or(0, |tiers| size_of::<Tiers>() + tiers.runs.capacity() * size_of::<Run>())
     }
 
+    /// How far back each tier reaches from a moment, the furthest first, milliseconds: windows of these lengths are seen
+    /// as sharply as may be.
+    pub(super) fn reaches(&self, now: BootMs) -> impl Iterator<Item = u64> {
+        let tiers = self.tiers.iter().flat_map(|tiers| {
+            let began = |tier| tiers.runs(tier).first().map(|run| BootMs(u64::from(run.at) * tiers.step_ms(tier)));
+            (0..tiers.specs.len()).filter_map(began)
+        });
+        tiers.map(move |began| now.since(began))
+    }
+
     /// The value at a moment, `None` before the series began. The finest tier that reaches back so far answers.
     pub fn at(&self, at: BootMs) -> Option<u32> {
         if at < self.since {

@@ -14,6 +14,10 @@ pub(super) struct Growth {
     pub(super) z: f32,
     /// What the floor gained, units.
     pub(super) gain: f32,
+    /// Nothing was ever given back: what is gained shows at once.
+    pub(super) is_smooth: bool,
+    /// The second half grew more slowly than the first, beyond doubt.
+    pub(super) is_bent: bool,
 }
 
 /// Why a window is no even growth.
@@ -121,7 +125,17 @@ pub(super) fn even_growth(values: &[f32], least: f32, scratch: &mut Scratch) -> 
     if kendall.z < 3.0 || slope.mid <= 0.0 {
         return Err(Uneven::Noise);
     }
-    Ok(Growth { slope, z: kendall.z, gain })
+    let is_bent = is_bent(values, &mut scratch.pairs);
+    Ok(Growth { slope, z: kendall.z, gain, is_smooth: deepest <= 0.0, is_bent })
+}
+
+/// Whether the slope of the second half is below that of the first by more than chance, and by enough to matter.
+fn is_bent(values: &[f32], pairs: &mut Vec<f32>) -> bool {
+    let (first, second) = values.split_at(values.len() / 2);
+    let (Some(first), Some(second)) = (theil_sen(first, 1.0, pairs), theil_sen(second, 1.0, pairs)) else {
+        return false;
+    };
+    second.mid < 0.88 * first.mid && second.high < first.low
 }
 
 /// The standard deviation of the noise, from second differences: a slope or a bend does not count.
@@ -134,8 +148,8 @@ fn roughness(values: &[f32], scratch: &mut Vec<f32>) -> f32 {
 
 /// Whether nearly all that was gained came in one rise and stayed.
 pub(super) fn is_one_step(values: &[f32], least: f32) -> bool {
-    let (Some(first), Some(last)) = (values.first(), values.last()) else { return false };
-    let gain = (last - first).abs();
+    let [first, .., end] = values else { return false };
+    let gain = (end - first).abs();
     let largest = values.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
     gain >= least && largest >= 0.7 * gain
 }

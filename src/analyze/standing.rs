@@ -19,6 +19,9 @@ pub(super) struct Standing {
 /// A verdict stays for this long at least, milliseconds.
 const DWELL_MS: u64 = 60_000;
 
+/// Growth that is no longer seen stands for this long, milliseconds.
+const DOUBT_MS: u64 = 20_000;
+
 /// A series is judged again after a twentieth of its history, within these bounds.
 const AGAIN_MS: std::ops::RangeInclusive<u64> = 3_000..=30_000;
 
@@ -72,6 +75,14 @@ impl Standing {
             }
         }
         if fresh.verdict != old.verdict {
+            if old.verdict.is_rising() && !fresh.verdict.is_rising() {
+                // One look that sees no growth may be a bad look.
+                let doubted_at = *self.doubted_at.get_or_insert(now);
+                if now.since(doubted_at) < DOUBT_MS {
+                    self.shown.level = fresh.level;
+                    return;
+                }
+            }
             // Worse news of the same kind need not wait as long.
             let is_worse = (old.verdict, fresh.verdict) == (Verdict::Growing, Verdict::Leaking);
             let dwell = if is_worse { DWELL_MS / 2 } else { DWELL_MS };

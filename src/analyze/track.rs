@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::judge::{Case, Scratch};
+use super::judge::{Case, Scratch, judge};
 use super::runtime::{OwnLimit, own_limit};
 use super::series::{FD_TIERS, MEMORY_TIERS, OTHER_TIERS, TierSpec};
 use super::watch::Watch;
-use crate::model::judgement::Quantity;
+use crate::model::judgement::{Judgement, Quantity};
 use crate::model::process::{ProcessSample, Resident};
 use crate::model::reading::{BootMs, Reading};
 use crate::model::system::SystemSample;
@@ -21,6 +21,8 @@ pub(super) struct Track {
     others: [Option<Watch>; 5],
     /// The group that its memory is added to.
     pub(super) group: Option<u16>,
+    /// What it adds: pages that a fork shares with others of the group only in part, KiB.
+    pub(super) share: u32,
     /// When its present program began, as far as it was seen.
     not_before: BootMs,
 }
@@ -49,13 +51,22 @@ impl Track {
             private: Watch::new(private_kib(process, about.swap_in_use), about.now),
             others: [None, None, None, None, None],
             group: None,
+            share: 0,
             not_before: BootMs(0),
         };
         track.push_others(process, about);
+        track.share = track.share();
         track
     }
 
-    /// Takes in the process of the next sample; says by how many KiB its private memory changed.
+    fn share(&self) -> u32 {
+        let private = self.private.series.last();
+        let rollup = self.process.rollup.reading.value();
+        let anon = rollup.and_then(|rollup| Some(kib(rollup.pss_parts?[0] + rollup.swap_pss)));
+        anon.map_or(private, |anon| anon.min(private))
+    }
+
+    /// Takes in the process of the next sample; says by how many KiB its share of the group's changed.
     pub(super) fn push(&mut self, process: &Arc<ProcessSample>, about: &Circumstances<'_>) -> i64 {
         if Arc::ptr_eq(&self.process, process) {
             return 0;
@@ -65,11 +76,12 @@ impl Track {
             // Another program: what the old one held says nothing of it.
             self.not_before = about.now;
         }
-        let old = self.private.series.last();
         self.private.push(private_kib(process, about.swap_in_use), about.now, MEMORY_TIERS, about.squeeze);
         self.push_others(process, about);
         self.process = Arc::clone(process);
-        i64::from(self.private.series.last()) - i64::from(old)
+        let new = self.share();
+        let old = std::mem::replace(&mut self.share, new);
+        i64::from(self.share) - i64::from(old)
     }
 
     fn push_others(&mut self, process: &ProcessSample, about: &Circumstances<'_>) {
@@ -97,6 +109,13 @@ impl Track {
                 watch.judge(about.now, || case(process, quantity, value, not_before, about), scratch);
             }
         }
+    }
+
+    /// What a look at its private memory says at this moment, whatever was said before.
+    pub(super) fn look(&self, about: &Circumstances<'_>, scratch: &mut Scratch) -> Judgement {
+        let series = &self.private.series;
+        let case = case(&self.process, Quantity::Private, series.last(), self.not_before, about);
+        judge(series, about.now, &case, scratch)
     }
 
     /// The watch of a quantity.
@@ -170,7 +189,7 @@ fn case(
     let available = about.system.meminfo.mem_available.value().unwrap_or(u64::MAX);
     let left = bound.map_or(available, |bound| available.min(left_of(bound)));
     let is_count = !quantity.is_bytes();
-    let (mut left, mut is_given) = (kib(left) as f32, false);
+    let (mut left, mut is_given, mut is_store) = (kib(left) as f32, false, false);
     if is_count {
         let limit = if quantity == Quantity::Fds { process.fd_limit.reading.value() } else { None };
         left = limit.map_or(f32::INFINITY, |limit| limit.saturating_sub(u64::from(value)) as f32);
@@ -182,12 +201,13 @@ fn case(
                 let most = given + given / 4 + (64 << 20);
                 is_given = u64::from(value) * 1024 < most && given < total;
             }
+            Some(OwnLimit::Unseen) => is_store = true,
             Some(OwnLimit::Fatal(limit)) => left = left.min(kib(limit).saturating_sub(value) as f32),
             None => {}
         }
     }
     let least = if is_count { LEAST_COUNT } else { least_kib(total) };
-    Case { least, left, age_ms, not_before, is_count, is_given }
+    Case { least, left, age_ms, not_before, is_count, is_given, is_store }
 }
 
 /// Bytes that processes can still have under a group's limit: clean cache makes room.

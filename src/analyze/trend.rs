@@ -29,7 +29,7 @@ pub fn theil_sen(values: &[f32], inflation: f32, scratch: &mut Vec<f32>) -> Opti
     // Gilbert (1987), 16.4: the interval holds the slopes whose ranks are within z * sd(S) / 2 of the middle.
     let reach = Z_95 * (variance_of_s(values.len(), 0.0) * inflation).sqrt();
     let rank = |at: f32| (at.max(0.0) as usize).min(count - 1);
-    let (low, mid, high) = (rank((count as f32 - reach) / 2.0), count / 2, rank((count as f32 + reach) / 2.0));
+    let (low, mid, high) = (rank((count as f32 - reach) / 2.0), count / 2, rank(f32::midpoint(count as f32, reach)));
     let mut pick = |rank: usize| *scratch.select_nth_unstable_by(rank, f32::total_cmp).1;
     Some(Slope { mid: pick(mid), low: pick(low), high: pick(high) })
 }

@@ -20,6 +20,7 @@ fn case(level: f64, left: f64) -> Case {
         not_before: BootMs(0),
         is_count: false,
         is_given: false,
+        is_store: false,
     }
 }
 
@@ -31,6 +32,9 @@ fn noise(second: u64) -> f64 {
     state ^= state >> 32;
     (state % 20_001) as f64 / 10_000.0 - 1.0
 }
+
+/// Where a quantity is at a second, MiB.
+type Course = Box<dyn Fn(f64) -> f64>;
 
 /// The verdict of every second of a course in MiB, on a machine of `left` MiB.
 fn play(seconds: u64, left: f64, course: impl Fn(f64) -> f64) -> Vec<Judgement> {
@@ -67,7 +71,7 @@ fn a_leak_is_called_within_a_fifth_of_its_way_and_its_end_is_known() {
         let course = play(end as u64, left, |t| 50.0 + rate * t + 0.2 * noise(t as u64));
         let at = called(&course).unwrap_or_else(|| panic!("{rate} {left}: {:?}", course.last()));
         // Who is young has two minutes at least.
-        assert!(at as f64 <= (0.2 * end).max(126.0), "{rate}: {at} of {end}");
+        assert!(at as f64 <= (0.2 * end).max(131.0), "{rate}: {at} of {end}");
         let half = &course[course.len() / 2];
         assert!((half.rate / 60.0 / MIB / rate - 1.0).abs() < 0.1, "{half:?}");
         assert!(half.confidence > 0.95 && half.rate_low <= half.rate && half.rate <= half.rate_high, "{half:?}");
@@ -92,7 +96,7 @@ fn a_leak_that_begins_late_is_called() {
 #[test]
 fn what_is_no_leak_is_never_called_one() {
     let wave = |t: f64, period: f64| (t * std::f64::consts::TAU / period).sin();
-    let courses: Vec<(&str, Box<dyn Fn(f64) -> f64>)> = vec![
+    let courses: Vec<(&str, Course)> = vec![
         ("steady", Box::new(|t| 200.0 + noise(t as u64))),
         ("sawtooth", Box::new(|t| 80.0 + 2.0 * (t % 31.0))),
         ("slow sawtooth", Box::new(|t| 80.0 + 0.5 * (t % 170.0))),

@@ -272,6 +272,8 @@ pub struct Meeting {
     pub earliest_ms: f64,
     /// The latest, by the lower end of the rate; infinite where that end is no growth.
     pub latest_ms: f64,
+    /// Whether it is the end: a kill, or a refusal. Otherwise the kernel makes room, by swapping.
+    pub is_end: bool,
 }
 
 /// A subject whose quantity does something worth knowing.
@@ -293,5 +295,10 @@ impl Finding {
     /// The limit that is met first.
     pub fn first_meeting(&self) -> Option<&Meeting> {
         self.meetings.first()
+    }
+
+    /// The limit at which it ends.
+    pub fn end(&self) -> Option<&Meeting> {
+        self.meetings.iter().find(|meeting| meeting.is_end)
     }
 }

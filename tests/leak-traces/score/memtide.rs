@@ -59,7 +59,7 @@ impl Memtide {
             // What a process has of shared memory and page tables has no truth of its own here.
             _ => return None,
         };
-        let exhausted_at = finding.first_meeting().map(|meeting| BootMs(at.0 + meeting.in_ms as u64));
+        let exhausted_at = finding.end().map(|meeting| BootMs(at.0 + meeting.in_ms as u64));
         Some(Verdict { suspect, quantity, per_minute: finding.judgement.rate, exhausted_at })
     }
 }

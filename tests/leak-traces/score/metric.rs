@@ -106,6 +106,19 @@ pub fn table<'a>(rows: impl Iterator<Item = (&'a str, &'a Score)>) -> String {
     out
 }
 
+/// Every leak as a judge saw it, a row each.
+pub fn leaks<'a>(cases: impl Iterator<Item = &'a Case>) -> String {
+    let mut out = String::from("| leak | called | delay | ETA error | rate error |\n|---|--:|--:|--:|--:|\n");
+    let percent = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{:.0} %", value * 100.0));
+    for (case, leak) in cases.filter_map(|case| Some((case, case.leak.as_ref()?))) {
+        let called = case.first_call.map_or("never".into(), |call| format!("{} s", (call - leak.onset_ms) / 1000));
+        let rate = case.per_minute.map(|rate| (rate - leak.per_minute) / leak.per_minute);
+        let (delay, eta) = (percent(case.delay()), percent(case.eta_error()));
+        let _ = writeln!(out, "| {} {:?} | {called} | {delay} | {eta} | {} |", case.name, case.quantity, percent(rate));
+    }
+    out
+}
+
 /// What a judge got wrong, a line each; nothing where all was right.
 pub fn mistakes<'a>(cases: impl Iterator<Item = &'a Case>) -> String {
     let mut out = String::new();
