@@ -18,7 +18,7 @@ use memtide::collect::root::ProcRoot;
 use memtide::collect::turn::all_sources;
 use memtide::model::account::Account;
 use memtide::model::cgroup::CgroupLimit;
-use memtide::model::field::{PROCESS_FIELDS, process_field};
+use memtide::model::field::{PROCESS_FIELDS, Source, process_field};
 use memtide::model::judgement::Analysis;
 use memtide::model::process::{ProcessSample, Resident};
 use memtide::model::reading::{Feature, Need, Reading};
@@ -50,6 +50,8 @@ fn sample(scenario: &str) -> Sample {
     let mut in_turn = FixtureSource::open(&tree(scenario)).next(&demand(), Duration::from_secs(1)).unwrap();
     in_turn.interval_ms = 0;
     in_turn.scan.cost_us = once.scan.cost_us;
+    // Which limit binds which process is read in turn alone.
+    once.system.bound_groups.clone_from(&in_turn.system.bound_groups);
     // A process that has just been found has this from the start, before any time.
     for process in once.processes.iter_mut().chain(&mut in_turn.processes) {
         Arc::make_mut(process).rollup.at = once.at;
@@ -118,6 +120,12 @@ fn limit(sample: &Sample) -> Option<CgroupLimit> {
         Reading::Value(limit) => limit.clone(),
         other => panic!("{other:?}"),
     }
+}
+
+/// What binds the group of a process, if anything does: which group and how many MiB.
+fn bound(sample: &Sample, pid: u32) -> Option<(String, u64)> {
+    let group = sample.system.bound_group(&process(sample, pid).identity.cgroup)?;
+    Some((group.limit.path.escaped().into_owned(), group.limit.limit / MIB))
 }
 
 fn unit(sample: &Sample, pid: u32) -> String {
@@ -242,6 +250,9 @@ fn a_server_of_cgroup_v2_with_zswap_zram_and_zfs() {
     assert_eq!(sample.system.swaps.iter().map(|swap| swap.used).sum::<u64>(), 589_824 * KIB);
     assert_eq!(sample.system.meminfo.swap_used(), Reading::Value(589_824 * KIB));
     assert_account(&sample, 176_984);
+    assert_eq!(bound(&sample, 1500), Some(("/system.slice/app.service".into(), 1024)));
+    assert_eq!(bound(&sample, 981), None);
+    assert_eq!(bound(&sample, 5100), Some(("/user.slice/user-1000.slice".into(), 1536)));
     // Of 2 GiB above it and no limit of its own.
     let expected = CgroupLimit {
         path: "/user.slice/user-1000.slice".into(),
@@ -309,6 +320,8 @@ fn a_container_of_a_pod_is_bound_by_its_own_limit() {
     assert_eq!(container(1).as_deref(), Some("containerd:a1a1a1a1a1a1"));
     assert_eq!(container(40).as_deref(), Some("containerd:4f4f4f4f4f4f"));
     assert_eq!(container(7), None);
+    assert_eq!(bound(&sample, 7), Some(("/".into(), 512)));
+    assert_eq!(bound(&sample, 40), None, "the limit of a neighbour is not ours");
     assert_account(&sample, 131_860);
 }
 
@@ -319,6 +332,7 @@ fn a_container_of_cgroup_v1_is_bound_though_its_path_is_the_hosts() {
     let limit = limit(&sample).unwrap();
     assert_eq!((limit.path.as_bytes(), limit.limit, limit.usage), (&b"/"[..], 256 * MIB, 200 * MIB));
     assert_eq!((limit.oom_kills, limit.swap_limit), (Some(7), None));
+    assert_eq!(bound(&sample, 1), Some(("/".into(), 256)));
     let python = &process(&sample, 1).identity;
     assert_eq!(python.cgroup.container().as_deref(), Some("docker:0123456789ab"));
     assert_account(&sample, 99_000);
@@ -388,8 +402,8 @@ fn json(args: &[&str], scenario: &str) -> serde_json::Value {
 
 #[test]
 fn ps_and_free_print_every_tree() {
-    let fields: Vec<&str> = PROCESS_FIELDS.iter().map(|field| field.key).collect();
-    let columns: Vec<&str> = fields.into_iter().filter(|key| !matches!(*key, "growth" | "history")).collect();
+    let fields = PROCESS_FIELDS.iter().filter(|field| field.source != Source::History);
+    let columns: Vec<&str> = fields.map(|field| field.key).collect();
     for scenario in SCENARIOS {
         let sample = sample(scenario);
         let args = ["ps", "--format", "json", "--kernel-threads", "--sort", "pid", "-o", &columns.join(",")];

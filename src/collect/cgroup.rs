@@ -50,8 +50,12 @@ pub(super) fn binding_limit(
     // A group's name may be of any bytes but a slash and a newline.
     let path = Path::new(OsStr::from_bytes(membership.memory.as_bytes()));
     let mut group: PathBuf = path.components().filter(|part| *part != Component::RootDir).collect();
-    // In a container the path may be the host's while the mount shows only our own group as its root.
-    if path.components().any(|part| part == Component::ParentDir) || !mount.join(&group).is_dir() {
+    // Seen from a container, another's group lies outside of what is mounted: its limits are not to be known.
+    if group.components().any(|part| part == Component::ParentDir) {
+        return None;
+    }
+    // Without a namespace of its own the path is the host's, while the mount shows only our own group as its root.
+    if !mount.join(&group).is_dir() {
         group = PathBuf::new();
     }
     let limit_file = match membership.version {

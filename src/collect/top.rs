@@ -7,8 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::crew::{for_each, threads_for};
 use super::process::ProcessReader;
+use crate::model::field::Source;
 use crate::model::process::{ProcessSample, Rollup};
-use crate::model::reading::{BootMs, Denial, Reading};
+use crate::model::reading::{BootMs, Denial, Reading, Stamped};
 
 /// A process that may be among the largest.
 struct Candidate {
@@ -43,11 +44,15 @@ pub(super) fn read_top(pids: &[u32], most: usize, reader: &mut ProcessReader, at
         .into_iter()
         .filter_map(|candidate| {
             let (mut process, _) = reader.find(candidate.pid, at).ok()?;
-            if process.key.start_time.saturating_mul(1000) / clock_ticks.max(1) > at.0 {
+            let tick = at.0.saturating_mul(clock_ticks) / 1000;
+            if process.key.start_time > tick {
                 return None;
             }
-            process.rollup.reading = candidate.rollup;
-            process.rollup.at = at;
+            process.rollup = Stamped::new(candidate.rollup, at);
+            // Who started in the very tick of the look may have come before or after it.
+            if process.key.start_time == tick {
+                reader.read_unheld(&mut process, &[Source::Rollup], at);
+            }
             Some(process)
         })
         .take(most)

@@ -8,8 +8,9 @@
  *   child NAME family COUNT        COUNT children that wait
  *   child NAME burst               starts and reaps short-lived children without pause
  *   child NAME kinds COUNT         COUNT children that live for some milliseconds each and are followed by others: one
- *                                  of kind K is called kind-K, belongs to user 10000+K, has K files open beside
- *                                  those it inherits and may have 1000+K; only root can start them
+ *                                  of kind K is called kind-K, belongs to user 10000+K, has 16*K KiB of dirty memory
+ *                                  and K files open beside what it inherits and may open 1000+K; only root can
+ *                                  start them
  *   child NAME hold KIB            has KIB KiB of dirty anonymous memory
  *   child NAME swapped KIB COUNT   has KIB KiB of anonymous memory in swap, which it shares with COUNT children that wait
  *   child NAME share KIB COUNT     shares KIB KiB of dirty memory (MAP_SHARED) with COUNT children that wait
@@ -88,10 +89,18 @@ static void burst(void) {
     }
 }
 
+static char *touch(size_t bytes, int sharing) {
+    char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, sharing | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) fail("mmap");
+    memset(p, 1, bytes);
+    return p;
+}
+
 static void be_of_kind(int kind, long life_ms) {
     char name[16];
     struct rlimit limit = {1000 + kind, 1000 + kind};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (kind) touch((size_t)kind * 16 * 1024, MAP_PRIVATE);
     for (int i = 0; i < kind; i++)
         if (open("/dev/null", O_RDONLY) < 0) fail("open");
     if (setrlimit(RLIMIT_NOFILE, &limit)) fail("setrlimit");
@@ -117,13 +126,6 @@ static void kinds(int count) {
             pid = 0;
         }
     }
-}
-
-static char *touch(size_t bytes, int sharing) {
-    char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, sharing | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) fail("mmap");
-    memset(p, 1, bytes);
-    return p;
 }
 
 static void share(size_t bytes, int count) {

@@ -44,7 +44,8 @@ impl Program {
     }
 
     /// A process with `count` children at a time that live for some milliseconds each. One of kind K is called
-    /// `kind-K`, belongs to user 10000+K, has K files open beside `base` and may have 1000+K. Only root can start them.
+    /// `kind-K`, belongs to user 10000+K, has 16 K KiB of dirty memory and K files open beside what it inherits, and may
+    /// open 1000+K. Only root can start them.
     pub fn kinds(name: &str, count: u32) -> Self {
         child(name, &["kinds", &count.to_string()])
     }
