@@ -1,6 +1,7 @@
-"""Load from outside, bounded. Usage: load.py redis PORT KIB_PER_SECOND | load.py http PORT REQUESTS_PER_SECOND
+"""Load from outside, bounded. Usage: load.py redis PORT KIB_PER_SECOND [SECONDS] | load.py http PORT RATE
 
-`redis` sets ever new keys and says how many bytes it has sent (`memory BYTES`); `http` gets the same pages over and over.
+`redis` sets ever new keys, which expire after so many seconds or never, and says how many bytes it has sent (`memory
+BYTES`); `http` gets the same pages over and over.
 """
 import http.client
 import os
@@ -20,15 +21,19 @@ def connect(port):
             time.sleep(TICK)
 
 
-def redis(port, kib_per_second):
+def redis(port, kib_per_second, expire=0):
     """Keys that nobody deletes."""
+    expiry = b"$2\r\nEX\r\n$%d\r\n%d\r\n" % (len(str(int(expire))), expire) if expire else b""
+    words = 5 if expire else 3
     server = connect(port)
     replies = server.makefile("rb")
     value, sent, number, said = os.urandom(1000), 0, 0, time.monotonic()
     while True:
         for _ in range(int(kib_per_second * TICK)):
             key = b"session:%012d" % number
-            server.sendall(b"*3\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(key), key, len(value), value))
+            server.sendall(
+                b"*%d\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (words, len(key), key, len(value), value) + expiry
+            )
             replies.readline()
             number += 1
             sent += len(value) + len(key)
@@ -44,11 +49,15 @@ def web(port, rate):
     client = http.client.HTTPConnection("127.0.0.1", port)
     number = 0
     while True:
-        client.request("GET", f"/{number % 20}.html")
-        client.getresponse().read()
+        try:
+            client.request("GET", f"/{number % 20}.html")
+            client.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            # A reloaded server closes what it has; the next request connects anew.
+            client.close()
         number += 1
         time.sleep(1 / rate)
 
 
 if __name__ == "__main__":
-    {"redis": redis, "http": web}[sys.argv[1]](int(sys.argv[2]), float(sys.argv[3]))
+    {"redis": redis, "http": web}[sys.argv[1]](int(sys.argv[2]), *map(float, sys.argv[3:]))

@@ -100,16 +100,25 @@ def long_sawtooth(mib, period):
     every_tick(work)
 
 
-def connections(most, period):
-    """Clients come and go: descriptors rise and fall."""
-    clients = []
+def connections(most, period, lost_per_minute=0):
+    """Clients come and go: descriptors rise and fall. Some are never closed."""
+    clients, lost = [], 0
 
     def work():
+        nonlocal lost
         wanted = int(most * (0.5 - 0.5 * math.cos(2 * math.pi * seconds() / period)))
-        while len(clients) < wanted:
-            clients.append(os.open("/dev/null", os.O_RDONLY))
+        try:
+            while len(clients) < wanted:
+                clients.append(os.open("/dev/null", os.O_RDONLY))
+        except OSError:
+            # There are no more: the client is turned away.
+            pass
         while len(clients) > wanted:
             os.close(clients.pop())
+        if lost < int(seconds() * lost_per_minute / 60):
+            lost += 1
+            held.append(os.open("/dev/null", os.O_RDONLY))
+            say("fds", lost)
 
     every_tick(work)
 
@@ -134,14 +143,19 @@ def again(mib, life):
     os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
-def batch(mib, period):
-    """A job every so many seconds: it takes memory for a third of the time and gives it back."""
+def batch(mib, period, kept_kib=0):
+    """A job every so many seconds: it takes memory for a third of the time and gives it back, or all but a part."""
+    lost = 0
     while True:
         parts = []
         for _ in range(20):
             parts.append(block(mib * MIB / 20))
             time.sleep(period / 60)
         del parts
+        if kept_kib:
+            held.append(objects(kept_kib * 1024))
+            lost += kept_kib * 1024
+            say("memory", lost)
         time.sleep(period * 2 / 3)
 
 
