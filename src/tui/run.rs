@@ -143,10 +143,14 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
                     Ok(place) => app.say(format!("saved to {place}"), Role::Good),
                     Err(why) => app.say(why, Role::Danger),
                 },
+                Command::Suspend if !Terminal::has_shell() => {
+                    app.say("no shell waits here that could bring memtide back", Role::Warn);
+                }
                 Command::Suspend => {
                     terminal.leave()?;
-                    // SIGSTOP, not SIGTSTP: nothing may catch it between here and the shell. It returns with fg.
-                    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+                    // The whole job, with a script that may have started us. SIGTSTP, not SIGSTOP: where nobody could
+                    // ever continue us, the kernel discards it. It returns with fg.
+                    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
                     terminal.enter()?;
                     app.resize(Terminal::size()?);
                 }

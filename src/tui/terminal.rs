@@ -13,6 +13,8 @@ use crossterm::{execute, queue};
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use rustix::process::{getpgrp, getsid};
+use rustix::termios::{LocalModes, tcgetattr};
 
 /// Whether the terminal is ours: what is restored once need not be restored again.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
@@ -46,8 +48,13 @@ impl Terminal {
         Ok(terminal)
     }
 
-    /// Takes the terminal over again after a suspension.
+    /// Takes the terminal over again after a suspension, whether or not it was given back before: who stopped us from
+    /// outside left it to the shell, which set its own modes.
     pub fn enter(&mut self) -> io::Result<()> {
+        if IS_TAKEN.load(Ordering::SeqCst) && tcgetattr(io::stdout())?.local_modes.contains(LocalModes::ICANON) {
+            // Or the raw mode would be believed to be on.
+            disable_raw_mode()?;
+        }
         enable_raw_mode()?;
         IS_TAKEN.store(true, Ordering::SeqCst);
         execute!(io::stdout(), EnterAlternateScreen, Hide, EnableBracketedPaste)?;
@@ -61,6 +68,12 @@ impl Terminal {
     /// Gives the terminal back for a while.
     pub fn leave(&mut self) -> io::Result<()> {
         restore()
+    }
+
+    /// Whether a shell with job control could bring us back after a stop: not where our own group leads the session, as
+    /// under `ssh -t host memtide`.
+    pub fn has_shell() -> bool {
+        getsid(None).is_ok_and(|session| session != getpgrp())
     }
 
     /// Makes the next frame a whole one.
@@ -77,6 +90,10 @@ impl Terminal {
     /// Draws a frame and sends the cells that changed, in one write, inside a synchronized update. Sends nothing where
     /// nothing changed.
     pub fn draw(&mut self, area: Rect, draw: impl FnOnce(&mut Buffer)) -> io::Result<()> {
+        if !IS_TAKEN.load(Ordering::SeqCst) {
+            // A thread has panicked: what it said stands on the screen that was there before, and stays readable.
+            return Err(io::Error::other("given back, since a part of memtide has failed"));
+        }
         if area.is_empty() {
             return Ok(());
         }
