@@ -347,6 +347,17 @@ fn a_resize_storm_ends_in_a_whole_screen() {
 }
 
 #[test]
+fn a_serial_console_that_does_not_know_its_size_is_served() {
+    if !require::has_programs(&["stty"]) {
+        return;
+    }
+    let script = format!("stty rows 0 cols 0; exec {} --config /dev/null", env!("CARGO_BIN_EXE_memtide"));
+    let terminal = support::pty::Command::new("sh").args(["-c", &script]).env("TERM", "vt220").start();
+    let screen = terminal.wait_for_text(BAR);
+    assert!(screen.lines()[23].contains(BAR), "{}", screen.framed());
+}
+
+#[test]
 fn keys_are_answered_while_thousands_of_short_lives_go_by() {
     let _burst = Program::burst("live-burst");
     let terminal = memtide(["--interval", "250ms"]).size(100, 24).start();

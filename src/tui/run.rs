@@ -170,7 +170,7 @@ fn handle(app: &mut App, event: Event) -> Vec<Command> {
         Event::Key(key) if key.kind != KeyEventKind::Release => app.press(key),
         Event::Mouse(mouse) => app.point(mouse, Instant::now().into_std()),
         Event::Resize(width, height) => {
-            app.resize(ratatui::layout::Rect::new(0, 0, width, height));
+            app.resize(Terminal::area(width, height));
             Vec::new()
         }
         Event::Paste(text) => app.paste(&text),

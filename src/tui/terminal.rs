@@ -83,8 +83,13 @@ impl Terminal {
 
     /// The terminal's size.
     pub fn size() -> io::Result<Rect> {
-        let (width, height) = crossterm::terminal::size()?;
-        Ok(Rect::new(0, 0, width, height))
+        crossterm::terminal::size().map(|(width, height)| Self::area(width, height))
+    }
+
+    /// The area of a terminal that says to be of this size. A serial console says 0 by 0: it is taken for one of 80 by
+    /// 24.
+    pub fn area(width: u16, height: u16) -> Rect {
+        if width == 0 || height == 0 { Rect::new(0, 0, 80, 24) } else { Rect::new(0, 0, width, height) }
     }
 
     /// Draws a frame and sends the cells that changed, in one write, inside a synchronized update. Sends nothing where
