@@ -1,4 +1,5 @@
 //! Keys in, what is shown and asked for out: the face driven without a terminal, over samples made of numbers.
+#![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
 
 mod support;
 
@@ -75,10 +76,9 @@ fn every_field_sorts_both_ways() {
             let analysis = Analysis { judged, ..Analysis::default() };
             let snapshot = memtide::model::snapshot::Snapshot::derive(None, std::sync::Arc::new(sample), analysis);
             let index = snapshot.sample.processes.iter().position(|process| process.key.pid == pid).unwrap();
-            let shown = (field.get)(&snapshot.row(index)).value().map(|value| value.to_string());
-            shown
+            (field.get)(&snapshot.row(index)).value().map(|value| value.to_string())
         };
-        let known = |pids: &[u32]| pids.iter().map(|pid| update(*pid)).filter(Option::is_some).collect::<Vec<_>>();
+        let known = |pids: &[u32]| pids.iter().filter_map(|pid| update(*pid)).collect::<Vec<_>>();
         let (first, last) = (known(&before), known(&after));
         assert_eq!(first.first(), last.last(), "{}", field.key);
         assert_eq!(first.last(), last.first(), "{}", field.key);
@@ -106,6 +106,15 @@ fn keys_sort() {
         assert_eq!(face().keys(keys).sorted_head(), head, "after `{keys}`");
     }
     assert_eq!(face().keys("T").app.settings().sort.key, "age");
+}
+
+#[test]
+fn keys_before_the_first_sample_are_not_lost() {
+    let mut face = Face::starting(140, 40, Crowd::Server, options(), None);
+    face.keys("down k space A M / n g i n x enter");
+    face.watch(30);
+    assert_eq!(face.sorted_head(), "RSS▼");
+    assert_eq!(face.pids().len(), 5);
 }
 
 #[test]

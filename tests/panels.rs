@@ -1,6 +1,7 @@
 //! Every view as a picture in text: at the size of an old terminal, of a large one, and of a very small one.
 //!
 //! The samples are made of numbers ([`support::machine`]); times of day, which depend on the time zone, are masked.
+#![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
 
 mod support;
 

@@ -98,8 +98,8 @@ const LOG: usize = 200;
 /// How far back a process's line reaches, in minutes, as there is more and more to show.
 const SERIES_SPANS: [u64; 4] = [1, 2, 5, 10];
 
-/// The same of the machine's graph.
-const MACHINE_SPANS: [u64; 6] = [1, 2, 5, 15, 30, 60];
+/// The same of the machine's graph. The shorter, the more often it moves, and each move goes over the wire.
+const MACHINE_SPANS: [u64; 4] = [5, 15, 30, 60];
 
 /// Times between samples that keys step through.
 pub(super) const INTERVALS: [Duration; 9] = [

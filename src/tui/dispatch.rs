@@ -68,22 +68,14 @@ impl App {
         Vec::new()
     }
 
-    /// What moves and orders the list.
+    /// What orders the list, whether or not there is one yet, and what moves in it.
     fn arrange(&mut self, action: Action) {
-        let Some(update) = self.update.clone() else { return };
-        let snapshot = &*update.snapshot;
-        let list = &mut self.processes;
         if self.screen != Screen::Processes {
             self.scroll_text(action);
             return;
         }
+        let list = &mut self.processes;
         match action {
-            Action::MoveDown => list.move_by(snapshot, 1),
-            Action::MoveUp => list.move_by(snapshot, -1),
-            Action::PageDown => list.move_by_page(snapshot, 1),
-            Action::PageUp => list.move_by_page(snapshot, -1),
-            Action::MoveToStart => list.move_to_start(snapshot),
-            Action::MoveToEnd => list.move_to_end(snapshot),
             Action::ScrollRight => list.scroll_sideways(8),
             Action::ScrollLeft => list.scroll_sideways(-8),
             Action::Follow => list.toggle_follow(),
@@ -93,24 +85,28 @@ impl App {
             Action::ToggleTree => list.toggle_tree(),
             Action::ToggleFold => list.toggle_fold(),
             Action::ToggleKernelThreads => list.toggle_kernel_threads(),
+            Action::ClearTags => list.clear_tags(),
+            other => match sort_key(other).and_then(process_field) {
+                Some(field) => list.sort_by(field),
+                None => self.move_in_list(other),
+            },
+        }
+    }
+
+    fn move_in_list(&mut self, action: Action) {
+        let Some(update) = self.update.clone() else { return };
+        let snapshot = &*update.snapshot;
+        let list = &mut self.processes;
+        match action {
+            Action::MoveDown => list.move_by(snapshot, 1),
+            Action::MoveUp => list.move_by(snapshot, -1),
+            Action::PageDown => list.move_by_page(snapshot, 1),
+            Action::PageUp => list.move_by_page(snapshot, -1),
+            Action::MoveToStart => list.move_to_start(snapshot),
+            Action::MoveToEnd => list.move_to_end(snapshot),
             Action::ToggleTag => list.toggle_tag(snapshot),
             Action::TagAll => list.tag_all(snapshot),
-            Action::ClearTags => list.clear_tags(),
-            other => {
-                let key = match other {
-                    Action::SortByPss => "pss",
-                    Action::SortByRss => "rss",
-                    Action::SortBySwap => "swap",
-                    Action::SortByFds => "fds",
-                    Action::SortByGrowth => "growth",
-                    Action::SortByAge => "age",
-                    Action::SortByPid => "pid",
-                    _ => return,
-                };
-                if let Some(field) = process_field(key) {
-                    list.sort_by(field);
-                }
-            }
+            _ => {}
         }
     }
 
@@ -184,4 +180,18 @@ impl App {
             self.set_interval(*interval);
         }
     }
+}
+
+/// The field that an action sorts by.
+fn sort_key(action: Action) -> Option<&'static str> {
+    Some(match action {
+        Action::SortByPss => "pss",
+        Action::SortByRss => "rss",
+        Action::SortBySwap => "swap",
+        Action::SortByFds => "fds",
+        Action::SortByGrowth => "growth",
+        Action::SortByAge => "age",
+        Action::SortByPid => "pid",
+        _ => return None,
+    })
 }

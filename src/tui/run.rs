@@ -141,10 +141,14 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
                     Ok(place) => app.say(format!("saved to {place}"), Role::Good),
                     Err(why) => app.say(why, Role::Danger),
                 },
+                Command::Suspend if !Terminal::has_shell() => {
+                    app.say("no shell waits here that could bring memtide back", Role::Warn);
+                }
                 Command::Suspend => {
                     terminal.leave()?;
-                    // SIGSTOP, not SIGTSTP: nothing may catch it between here and the shell. It returns with fg.
-                    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+                    // The whole job, with a script that may have started us. SIGTSTP, not SIGSTOP: where nobody could
+                    // ever continue us, the kernel discards it. It returns with fg.
+                    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
                     terminal.enter()?;
                     app.resize(Terminal::size()?);
                 }
@@ -164,7 +168,7 @@ fn handle(app: &mut App, event: Event) -> Vec<Command> {
         Event::Key(key) if key.kind != KeyEventKind::Release => app.press(key),
         Event::Mouse(mouse) => app.point(mouse, Instant::now().into_std()),
         Event::Resize(width, height) => {
-            app.resize(ratatui::layout::Rect::new(0, 0, width, height));
+            app.resize(Terminal::area(width, height));
             Vec::new()
         }
         Event::Paste(text) => app.paste(&text),

@@ -13,6 +13,8 @@ use crossterm::{execute, queue};
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use rustix::process::{getpgrp, getsid};
+use rustix::termios::{LocalModes, tcgetattr};
 
 /// Whether the terminal is ours: what is restored once need not be restored again.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
@@ -46,8 +48,13 @@ impl Terminal {
         Ok(terminal)
     }
 
-    /// Takes the terminal over again after a suspension.
+    /// Takes the terminal over again after a suspension, whether or not it was given back before: who stopped us from
+    /// outside left it to the shell, which set its own modes.
     pub fn enter(&mut self) -> io::Result<()> {
+        if IS_TAKEN.load(Ordering::SeqCst) && tcgetattr(io::stdout())?.local_modes.contains(LocalModes::ICANON) {
+            // Or the raw mode would be believed to be on.
+            disable_raw_mode()?;
+        }
         enable_raw_mode()?;
         IS_TAKEN.store(true, Ordering::SeqCst);
         execute!(io::stdout(), EnterAlternateScreen, Hide, EnableBracketedPaste)?;
@@ -63,6 +70,12 @@ impl Terminal {
         restore()
     }
 
+    /// Whether a shell with job control could bring us back after a stop: not where our own group leads the session, as
+    /// under `ssh -t host memtide`.
+    pub fn has_shell() -> bool {
+        getsid(None).is_ok_and(|session| session != getpgrp())
+    }
+
     /// Makes the next frame a whole one.
     pub fn redraw(&mut self) {
         self.is_clear_due = true;
@@ -70,13 +83,22 @@ impl Terminal {
 
     /// The terminal's size.
     pub fn size() -> io::Result<Rect> {
-        let (width, height) = crossterm::terminal::size()?;
-        Ok(Rect::new(0, 0, width, height))
+        crossterm::terminal::size().map(|(width, height)| Self::area(width, height))
+    }
+
+    /// The area of a terminal that says to be of this size. A serial console says 0 by 0: it is taken for one of 80 by
+    /// 24.
+    pub fn area(width: u16, height: u16) -> Rect {
+        if width == 0 || height == 0 { Rect::new(0, 0, 80, 24) } else { Rect::new(0, 0, width, height) }
     }
 
     /// Draws a frame and sends the cells that changed, in one write, inside a synchronized update. Sends nothing where
     /// nothing changed.
     pub fn draw(&mut self, area: Rect, draw: impl FnOnce(&mut Buffer)) -> io::Result<()> {
+        if !IS_TAKEN.load(Ordering::SeqCst) {
+            // A thread has panicked: what it said stands on the screen that was there before, and stays readable.
+            return Err(io::Error::other("given back, since a part of memtide has failed"));
+        }
         if area.is_empty() {
             return Ok(());
         }

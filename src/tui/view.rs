@@ -10,6 +10,7 @@ use super::header::{self, Status};
 use super::screen::{Screen, ended, log};
 use super::theme::Role;
 use super::widget::line::{columns, fill, put};
+use super::widget::wrap::wrap;
 
 /// Below this nothing useful can be drawn.
 const LEAST: (u16, u16) = (40, 8);
@@ -23,6 +24,13 @@ pub(super) fn body(screen: Rect) -> Rect {
 
 /// Draws the whole face.
 pub fn draw(app: &App, buf: &mut Buffer) {
+    draw_all(app, buf);
+    if app.theme.is_ascii {
+        only_ascii(buf);
+    }
+}
+
+fn draw_all(app: &App, buf: &mut Buffer) {
     let screen = buf.area;
     let muted = app.theme.style(Role::Muted);
     if screen.width < LEAST.0 || screen.height < LEAST.1 {
@@ -30,7 +38,7 @@ pub fn draw(app: &App, buf: &mut Buffer) {
         return;
     }
     let Some(update) = &app.update else {
-        put(buf, 1, 0, screen.width, app.alert.as_deref().unwrap_or("reading /proc …"), muted);
+        draw_nothing_yet(app, buf);
         return;
     };
     header::draw(buf, Rect { height: header::height(screen), ..screen }, update, &status(app), &app.theme);
@@ -49,6 +57,30 @@ pub fn draw(app: &App, buf: &mut Buffer) {
     }
     for layer in &app.layers {
         layer.draw(buf, screen, &app.theme);
+    }
+}
+
+/// Before the first sample, or instead of it.
+fn draw_nothing_yet(app: &App, buf: &mut Buffer) {
+    let screen = buf.area;
+    let text = app.alert.as_deref().unwrap_or(app.theme.pick("reading /proc …", "reading /proc ..."));
+    let style = app.theme.style(if app.alert.is_some() { Role::Danger } else { Role::Muted });
+    for (line, y) in wrap(text, screen.width - 2).iter().zip(screen.y..screen.bottom() - 1) {
+        put(buf, screen.x + 1, y, screen.width - 2, line, style);
+    }
+    if app.alert.is_some() {
+        draw_bar(app, buf, Rect::new(screen.x, screen.bottom() - 1, screen.width, 1));
+    }
+}
+
+/// Where only ASCII may be sent, what is none becomes a sign that stands for it: also in names that processes chose.
+fn only_ascii(buf: &mut Buffer) {
+    for cell in buf.content.iter_mut().filter(|cell| !cell.symbol().is_ascii()) {
+        let sign = match cell.symbol() {
+            "…" => ".",
+            _ => "?",
+        };
+        cell.set_symbol(sign);
     }
 }
 

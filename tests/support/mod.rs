@@ -4,6 +4,7 @@
 
 pub mod face;
 pub mod keys;
+pub mod live;
 pub mod machine;
 pub mod programs;
 pub mod pty;

@@ -50,6 +50,12 @@ impl Program {
         child(name, &["kinds", &count.to_string()])
     }
 
+    /// A process that waits, whose name is that of its file: what the kernel calls it.
+    pub fn called(file: &Path, name: &str) -> Self {
+        std::os::unix::fs::symlink(child_program(), file).unwrap();
+        start(name, Command::new(file).args([name, "sleep"]))
+    }
+
     /// A process with `kib` KiB of dirty anonymous memory.
     pub fn holder(name: &str, kib: u32) -> Self {
         child(name, &["hold", &kib.to_string()])
@@ -112,6 +118,12 @@ impl Program {
     pub fn wait_for_signal(&mut self) -> Option<i32> {
         use std::os::unix::process::ExitStatusExt;
         self.child.wait().unwrap().signal()
+    }
+
+    /// Ends it and waits until its pid is free.
+    pub fn end(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Stops it, so that its figures can't drift, and waits until it has stopped.

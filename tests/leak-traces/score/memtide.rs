@@ -12,8 +12,8 @@ use super::judge::{Candidate, Judge, Suspect, Verdict};
 use crate::truth::Quantity;
 
 /// memtide's judge.
-pub fn candidate() -> Option<Candidate> {
-    Some(Candidate { name: "memtide", make: || Box::new(Memtide::default()) })
+pub fn candidate() -> Candidate {
+    Candidate { name: "memtide", make: || Box::new(Memtide::default()) }
 }
 
 #[derive(Default)]
