@@ -304,6 +304,14 @@ fn the_judges_are_scored_on_all_recordings() {
     }
     std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("leak-traces.md"), report).unwrap();
 
+    let own = Score::of(cases[0].iter(), process_ms.values().sum());
+    assert_eq!(candidates[0].name, "memtide");
+    assert!(own.f1() >= 0.97 && own.wrong == 0, "{own:?}\n{}", mistakes(cases[0].iter()));
+    assert!(
+        own.eta_error.is_some_and(|error| error <= 0.15) && own.rate_error.is_some_and(|error| error <= 0.15),
+        "{own:?}"
+    );
+
     // What is easy is found by all: a benchmark on which nothing is found, or nothing is wrong, measures nothing.
     for (candidate, cases) in candidates.iter().zip(&cases) {
         let score = Score::of(cases.iter(), process_ms.values().sum());

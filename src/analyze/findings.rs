@@ -63,7 +63,11 @@ impl Scene<'_> {
             let Some(judgement) = track.watch(quantity).and_then(Watch::rising) else { continue };
             // Touching what is shared already takes nothing; page tables follow what they map.
             let is_real = match quantity {
-                Quantity::Shmem => self.machine.watch(Quantity::Shmem).and_then(Watch::rising).is_some(),
+                Quantity::Shmem => self
+                    .machine
+                    .watch(Quantity::Shmem)
+                    .and_then(Watch::rising)
+                    .is_some_and(|all| all.verdict == Verdict::Leaking && judgement.rate > 0.5 * all.rate),
                 Quantity::PageTables => !is_rising(Quantity::Private) && !is_rising(Quantity::Shmem),
                 _ => true,
             };

@@ -5,7 +5,7 @@
 //! there is time to act, and so that a cache which fills is not blamed for its first minute.
 
 use super::series::{Part, Series};
-use super::shape::{Growth, LEAST_PARTS, Scratch as Shape, Uneven, even_growth, is_one_step, range, teeth};
+use super::shape::{Growth, LEAST_PARTS, Scratch as Shape, Uneven, even_growth, is_one_step, teeth};
 use super::trend::{mann_kendall, theil_sen};
 use crate::model::judgement::{Judgement, Verdict};
 use crate::model::reading::BootMs;
@@ -61,7 +61,7 @@ const SHARE_OF_WAY: f64 = 0.17;
 
 /// … but for this long at least, and need not last longer than that, or than a hundredth of what is left.
 const PATIENCE_LEAST_MS: f64 = 75_000.0;
-const PATIENCE_WITH_YOUTH_MS: f64 = 125_000.0;
+const PATIENCE_WITH_YOUTH_MS: f64 = 140_000.0;
 const PATIENCE_MOST_MS: f64 = 240_000.0;
 const SHARE_OF_REST: f64 = 0.01;
 
@@ -105,7 +105,7 @@ pub(super) fn judge(series: &Series, now: BootMs, case: &Case, scratch: &mut Scr
         match look(series, now, window, case, scratch) {
             Ok(mut regime) => {
                 regime.is_whole &= window * 10 >= span * 9;
-                let was_there = stood_as_high_before(series, since, &regime, level, scratch);
+                let was_there = stood_as_high_before(series, since, &regime);
                 if was_there && regime.span_ms < span / 2 {
                     // One more tooth, one more batch.
                     whole = whole.or(Some(Uneven::Noise));
@@ -207,18 +207,11 @@ fn look(series: &Series, now: BootMs, window: u64, case: &Case, scratch: &mut Sc
     Err(whole.unwrap_or(Uneven::Noise))
 }
 
-/// Whether the series was as high as now before the growth began: then it comes back to where it has been.
-fn stood_as_high_before(series: &Series, since: BootMs, regime: &Regime, level: f64, scratch: &mut Scratch) -> bool {
-    if regime.since <= since {
-        return false;
-    }
-    series.parts(since, regime.since, PARTS, &mut scratch.parts);
-    let (_, highest) = {
-        scratch.values.clear();
-        scratch.values.extend(scratch.parts.iter().map(|part| part.last as f32));
-        range(&scratch.values)
-    };
-    f64::from(highest) >= level
+/// Whether the series was about as high as now before the growth began: then it comes back to where it has been.
+fn stood_as_high_before(series: &Series, since: BootMs, regime: &Regime) -> bool {
+    let highest = series.highest(since, regime.since);
+    // A little higher than before is no new ground.
+    f64::from(highest) + f64::from(regime.growth.gain) / 4.0 >= f64::from(series.last())
 }
 
 /// Whether the last part of a smooth growth is slower than the whole, beyond doubt: a cache fills ever more slowly.
@@ -246,13 +239,13 @@ fn growing(regime: &Regime, series: &Series, now: BootMs, case: &Case, watched_m
     if regime.is_whole && case.age_ms > 3 * watched_ms && (0.5..1.5).contains(&of_life) {
         span_ms = span_ms.max((case.age_ms as f64).min(20.0 * span_ms));
     }
-    let (least, most) = if case.is_count {
-        (PATIENCE_LEAST_MS, if rest_ms.is_finite() { PATIENCE_MOST_MS } else { PATIENCE_LEAST_MS })
-    } else {
-        // Everything that starts fills something.
-        let is_young = regime.is_whole && case.age_ms as f64 <= 1.5 * span_ms;
-        let least = if is_young { PATIENCE_WITH_YOUTH_MS } else { PATIENCE_LEAST_MS };
-        (least, PATIENCE_MOST_MS.max(SHARE_OF_REST * rest_ms))
+    // Everything that starts fills something.
+    let is_young = regime.is_whole && case.age_ms as f64 <= 1.5 * span_ms;
+    let least = if is_young { PATIENCE_WITH_YOUTH_MS } else { PATIENCE_LEAST_MS };
+    let most = match (case.is_count, rest_ms.is_finite()) {
+        (true, true) => PATIENCE_MOST_MS,
+        (true, false) => least,
+        (false, _) => PATIENCE_MOST_MS.max(SHARE_OF_REST * rest_ms),
     };
     let mut patience = (SHARE_OF_WAY * (span_ms + rest_ms)).clamp(least, most);
     if regime.is_doubtful {

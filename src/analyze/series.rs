@@ -209,6 +209,17 @@ impl Series {
         width
     }
 
+    /// The highest value known between two moments, by whichever tier saw it best.
+    pub(super) fn highest(&self, from: BootMs, to: BootMs) -> u32 {
+        let Some(tiers) = &self.tiers else { return self.value };
+        let of_tier = |tier: usize| {
+            let bucket = |at: BootMs| (at.0 / tiers.step_ms(tier)) as u32;
+            let (first, end) = (bucket(from), bucket(to));
+            tiers.runs(tier).iter().filter(move |run| (first..end).contains(&run.at)).map(|run| run.last)
+        };
+        (0..tiers.specs.len()).flat_map(of_tier).max().unwrap_or(0)
+    }
+
     /// `count` evenly spaced values up to `until`, the oldest first; NaN where nothing is known.
     pub fn points(&self, until: BootMs, span: Duration, count: usize) -> Vec<f32> {
         let step = span.as_millis() as f64 / count.max(1) as f64;

@@ -81,7 +81,7 @@ fn floor(values: &[f32], floor: &mut Vec<f32>) -> f32 {
 }
 
 /// The smallest and the largest value.
-pub(super) fn range(values: &[f32]) -> (f32, f32) {
+fn range(values: &[f32]) -> (f32, f32) {
     values.iter().fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)))
 }
 
