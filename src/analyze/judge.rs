@@ -6,7 +6,7 @@
 
 use super::series::{Part, Series};
 use super::shape::{Growth, LEAST_PARTS, Scratch as Shape, Uneven, even_growth, is_one_step, teeth};
-use super::trend::{mann_kendall, theil_sen};
+use super::trend::{Pairs, mann_kendall, theil_sen};
 use crate::model::judgement::{Judgement, Verdict};
 use crate::model::reading::BootMs;
 
@@ -34,7 +34,7 @@ pub(super) struct Case {
 pub(super) struct Scratch {
     parts: Vec<Part>,
     values: Vec<f32>,
-    pairs: Vec<f32>,
+    pairs: Pairs,
     shape: Shape,
 }
 
@@ -275,9 +275,9 @@ fn growing(regime: &Regime, series: &Series, now: BootMs, case: &Case, watched_m
 /// The rate per minute with its interval, and Mann-Kendall's deviate, over the last `span` milliseconds.
 fn rate(series: &Series, now: BootMs, span: u64, scratch: &mut Scratch) -> ((f64, f64, f64), f32) {
     let width = values_of(series, BootMs(now.0 - span), now, scratch);
-    let Some(first) = theil_sen(&scratch.values, 1.0, &mut scratch.pairs) else { return ((0.0, 0.0, 0.0), 0.0) };
-    let kendall = mann_kendall(&scratch.values, first.mid);
-    let slope = theil_sen(&scratch.values, kendall.inflation, &mut scratch.pairs).unwrap_or(first);
+    let Some(pairs) = scratch.pairs.of(&scratch.values) else { return ((0.0, 0.0, 0.0), 0.0) };
+    let kendall = mann_kendall(&scratch.values, pairs.median());
+    let slope = pairs.slope(kendall.inflation);
     let per_minute = |slope: f32| f64::from(slope) * 60_000.0 / width;
     ((per_minute(slope.mid), per_minute(slope.low), per_minute(slope.high)), kendall.z)
 }

@@ -1,6 +1,6 @@
 //! The shape of a window: the floor below a sawtooth, whether growth is even, whether it was one step.
 
-use super::trend::{Slope, mann_kendall, theil_sen};
+use super::trend::{Pairs, Slope, mann_kendall, theil_sen};
 
 /// Values needed to tell a shape.
 pub(super) const LEAST_PARTS: usize = 8;
@@ -39,7 +39,8 @@ pub(super) enum Uneven {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     floor: Vec<f32>,
-    pairs: Vec<f32>,
+    differences: Vec<f32>,
+    pairs: Pairs,
 }
 
 /// A fall of so large a share of the window's range is a collection, not noise.
@@ -113,15 +114,15 @@ pub(super) fn even_growth(values: &[f32], least: f32, scratch: &mut Scratch) -> 
     if gains[0] < 0.4 * gains[2] {
         return Err(Uneven::Late);
     }
-    let first_look = theil_sen(values, 1.0, &mut scratch.pairs).ok_or(Uneven::Noise)?;
-    let noise = roughness(values, &mut scratch.pairs).max(deepest / 4.0);
+    let noise = roughness(values, &mut scratch.differences).max(deepest / 4.0);
     // Without noise a bend is seen early; in noise only a strong one is.
     let most_bent = if gains[0] - gains[2] > 4.0 * noise { 0.8 } else { 0.5 };
     if gains[2] < most_bent * gains[0] || gains[2] < 0.4 * even {
         return Err(if gains[2] < 0.03 * gain { Uneven::Flat } else { Uneven::Slowing });
     }
-    let kendall = mann_kendall(values, first_look.mid);
-    let slope = theil_sen(values, kendall.inflation, &mut scratch.pairs).ok_or(Uneven::Noise)?;
+    let pairs = scratch.pairs.of(values).ok_or(Uneven::Noise)?;
+    let kendall = mann_kendall(values, pairs.median());
+    let slope = pairs.slope(kendall.inflation);
     if kendall.z < 3.0 || slope.mid <= 0.0 {
         return Err(Uneven::Noise);
     }
@@ -130,7 +131,7 @@ pub(super) fn even_growth(values: &[f32], least: f32, scratch: &mut Scratch) -> 
 }
 
 /// Whether the slope of the second half is below that of the first by more than chance, and by enough to matter.
-fn is_bent(values: &[f32], pairs: &mut Vec<f32>) -> bool {
+fn is_bent(values: &[f32], pairs: &mut Pairs) -> bool {
     let (first, second) = values.split_at(values.len() / 2);
     let (Some(first), Some(second)) = (theil_sen(first, 1.0, pairs), theil_sen(second, 1.0, pairs)) else {
         return false;

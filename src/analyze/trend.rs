@@ -14,24 +14,49 @@ pub struct Slope {
     pub high: f32,
 }
 
-/// The Theil-Sen slope of values a step apart, with Sen's interval by ranks; `None` for fewer than two values.
-/// `inflation` is how many times wider the variance of Kendall's S is than for independent values.
-pub fn theil_sen(values: &[f32], inflation: f32, scratch: &mut Vec<f32>) -> Option<Slope> {
-    scratch.clear();
-    for (index, first) in values.iter().enumerate() {
-        scratch
-            .extend(values[index + 1..].iter().zip(1u16..).map(|(second, apart)| (second - first) / f32::from(apart)));
+/// The slopes between all pairs of values a step apart.
+#[derive(Debug, Default)]
+pub struct Pairs {
+    slopes: Vec<f32>,
+    values: usize,
+}
+
+impl Pairs {
+    /// Takes the slopes of these values; `None` for fewer than two.
+    pub fn of(&mut self, values: &[f32]) -> Option<&mut Self> {
+        self.values = values.len();
+        self.slopes.clear();
+        for (index, first) in values.iter().enumerate() {
+            let later = values[index + 1..].iter().zip(1u16..);
+            self.slopes.extend(later.map(|(second, apart)| (second - first) / f32::from(apart)));
+        }
+        (!self.slopes.is_empty()).then_some(self)
     }
-    let count = scratch.len();
-    if count == 0 {
-        return None;
+
+    /// Their median: the Theil-Sen slope.
+    pub fn median(&mut self) -> f32 {
+        self.pick(self.slopes.len() / 2)
     }
-    // Gilbert (1987), 16.4: the interval holds the slopes whose ranks are within z * sd(S) / 2 of the middle.
-    let reach = Z_95 * (variance_of_s(values.len(), 0.0) * inflation).sqrt();
-    let rank = |at: f32| (at.max(0.0) as usize).min(count - 1);
-    let (low, mid, high) = (rank((count as f32 - reach) / 2.0), count / 2, rank(f32::midpoint(count as f32, reach)));
-    let mut pick = |rank: usize| *scratch.select_nth_unstable_by(rank, f32::total_cmp).1;
-    Some(Slope { mid: pick(mid), low: pick(low), high: pick(high) })
+
+    /// The slope with Sen's interval by ranks. `inflation` is how many times wider the variance of Kendall's S is than for
+    /// independent values.
+    pub fn slope(&mut self, inflation: f32) -> Slope {
+        // Gilbert (1987), 16.4: the interval holds the slopes whose ranks are within z * sd(S) / 2 of the middle.
+        let reach = Z_95 * (variance_of_s(self.values, 0.0) * inflation).sqrt();
+        let count = self.slopes.len() as f32;
+        let (low, high) = ((count - reach) / 2.0, f32::midpoint(count, reach));
+        Slope { mid: self.median(), low: self.pick(low.max(0.0) as usize), high: self.pick(high as usize) }
+    }
+
+    fn pick(&mut self, rank: usize) -> f32 {
+        let rank = rank.min(self.slopes.len() - 1);
+        *self.slopes.select_nth_unstable_by(rank, f32::total_cmp).1
+    }
+}
+
+/// The Theil-Sen slope of values a step apart, with its interval; `None` for fewer than two values.
+pub fn theil_sen(values: &[f32], inflation: f32, pairs: &mut Pairs) -> Option<Slope> {
+    pairs.of(values).map(|pairs| pairs.slope(inflation))
 }
 
 /// The outcome of a Mann-Kendall test.
@@ -110,7 +135,7 @@ mod tests {
     }
 
     fn slope(values: &[f32]) -> Slope {
-        theil_sen(values, 1.0, &mut Vec::new()).unwrap()
+        theil_sen(values, 1.0, &mut Pairs::default()).unwrap()
     }
 
     /// Noise of the same kind on every run, in [-1, 1].
@@ -140,7 +165,7 @@ mod tests {
 
     #[test]
     fn one_value_has_no_slope() {
-        assert_eq!(theil_sen(&[1.0], 1.0, &mut Vec::new()), None);
+        assert_eq!(theil_sen(&[1.0], 1.0, &mut Pairs::default()), None);
         assert!(mann_kendall(&[1.0], 0.0).z.abs() < f32::EPSILON);
     }
 
