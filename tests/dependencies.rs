@@ -29,7 +29,11 @@ const LICENCES: &[&str] = &[
 const MOST_CRATES: usize = 130;
 
 /// Crates that may be there in more than one version, and who asks for the older one.
-const DOUBLES: &[(&str, &str)] = &[("syn", "derive_more of crossterm and strum of ratatui, while they are built")];
+const DOUBLES: &[(&str, &str)] = &[
+    ("syn", "derive_more of crossterm and strum of ratatui, while they are built"),
+    ("thiserror", "filedescriptor, by whose poll(2) crossterm reads what is typed faster than it is read"),
+    ("thiserror-impl", "the same"),
+];
 
 fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))

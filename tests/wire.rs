@@ -153,7 +153,7 @@ fn keys_that_come_fast_share_frames() {
     let terminal = memtide::<&str>([]).size(120, 40).start();
     terminal.wait_for_text(BAR);
     let (began, before) = (Instant::now(), terminal.updates());
-    for _ in 0..45 {
+    for _ in 0..150 {
         terminal.type_text(&"jj\x10\x10".repeat(5));
     }
     terminal.press("M");
