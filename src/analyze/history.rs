@@ -65,31 +65,13 @@ impl History {
         let now = self.observed.advance(sample.at, sample.interval_ms);
         self.now = now;
         let about = circumstances(sample, now, self.squeeze);
-        let mut old = std::mem::take(&mut self.tracks).into_iter().peekable();
-        let mut tracks = Vec::with_capacity(sample.processes.len());
-        for process in &sample.processes {
-            while let Some(gone) = old.next_if(|track| track.process.key.pid < process.key.pid) {
-                self.remember(gone, sample, &about);
-            }
-            let known = old.next_if(|track| track.process.key.pid == process.key.pid);
-            let track = match known {
-                Some(mut track) if track.process.key == process.key => {
-                    self.update(&mut track, process, &about);
-                    track
-                }
-                other => {
-                    if let Some(gone) = other {
-                        self.remember(gone, sample, &about);
-                    }
-                    let mut track = Track::new(process, &about);
-                    self.settle(&mut track, now);
-                    track
-                }
-            };
-            tracks.push(track);
+        let mut tracks = std::mem::take(&mut self.tracks);
+        let is_same = |(track, process): (&Track, &Arc<ProcessSample>)| track.process.key == process.key;
+        if tracks.len() != sample.processes.len() || !tracks.iter().zip(&sample.processes).all(is_same) {
+            tracks = self.match_up(tracks, sample, &about);
         }
-        for gone in old {
-            self.remember(gone, sample, &about);
+        for (track, process) in tracks.iter_mut().zip(&sample.processes) {
+            self.update(track, process, &about);
         }
         self.tracks = tracks;
         for track in &mut self.tracks {
@@ -102,6 +84,27 @@ impl History {
         if self.samples.is_multiple_of(SAMPLES_BETWEEN_COUNTS) {
             self.keep_bounds(sample.at);
         }
+    }
+
+    /// The tracks of a sample's processes, in their order: who came gets one, who has gone is remembered.
+    fn match_up(&mut self, tracks: Vec<Track>, sample: &Sample, about: &Circumstances<'_>) -> Vec<Track> {
+        let mut old = tracks.into_iter().peekable();
+        let mut new = Vec::with_capacity(sample.processes.len());
+        for process in &sample.processes {
+            while let Some(gone) = old.next_if(|track| track.process.key < process.key) {
+                self.remember(gone, sample, about);
+            }
+            let known = old.next_if(|track| track.process.key == process.key);
+            new.push(known.unwrap_or_else(|| {
+                let mut track = Track::new(process, about);
+                self.settle(&mut track, about.now);
+                track
+            }));
+        }
+        for gone in old {
+            self.remember(gone, sample, about);
+        }
+        new
     }
 
     fn update(&mut self, track: &mut Track, process: &Arc<ProcessSample>, about: &Circumstances<'_>) {

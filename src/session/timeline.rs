@@ -39,10 +39,10 @@ const SPACINGS: [Spacing; 3] = [
 ];
 
 /// Memory that all snapshots together may take.
-const TOTAL_BYTES: usize = 3 << 20;
+const TOTAL_BYTES: usize = 3 << 19;
 
 /// Below so many snapshots the bound gives way: there must be a past.
-const LEAST: usize = 8;
+const LEAST: usize = 3;
 
 impl Timeline {
     /// Adds the newest snapshot and thins the older ones.
