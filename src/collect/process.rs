@@ -180,17 +180,22 @@ impl ProcessReader {
         }
     }
 
-    /// What the process's PSS can't exceed, bytes: its RSS, and what `statm` may be off by.
-    pub(super) fn read_rss_bound(&mut self, pid: u32) -> Reading<u64> {
+    /// How far `statm` may fall short for a process with so many threads, bytes.
+    pub(super) fn rss_slack(&self, threads: u32) -> u64 {
         let pages = match self.ability.rss_error {
             RssError::None => 0,
             RssError::Pages(pages) => pages,
-            RssError::PagesPerThread(pages) => {
-                let stat = self.read_stamped(pid, "stat", BootMs(0), |bytes| Some(parse_stat(bytes)?.stat));
-                pages * stat.reading.value().map_or(1, |stat| u64::from(stat.threads))
-            }
+            RssError::PagesPerThread(pages) => pages * u64::from(threads),
         };
-        let slack = pages * self.page_size;
+        pages * self.page_size
+    }
+
+    /// What the process's PSS can't exceed, bytes: its RSS, and what `statm` may be off by.
+    pub(super) fn read_rss_bound(&mut self, pid: u32) -> Reading<u64> {
+        let is_by_thread = matches!(self.ability.rss_error, RssError::PagesPerThread(_));
+        let stat = is_by_thread
+            .then(|| self.read_stamped(pid, "stat", BootMs(0), |bytes| Some(parse_stat(bytes)?.stat)).reading.value());
+        let slack = self.rss_slack(stat.flatten().map_or(1, |stat| stat.threads));
         self.read_statm(pid).map(|resident| if resident.size == 0 { 0 } else { resident.rss.saturating_add(slack) })
     }
 

@@ -61,7 +61,7 @@ impl ProcessTable {
         }
         // An ended process's pid may be in the list all the same: somebody else has it now.
         self.entries.retain_mut(|entry| {
-            if entry.process.identity.is_kernel_thread {
+            if entry.process.identity.is_kernel_thread && !is_listed {
                 return true;
             }
             entry.refresh(reader, now) != Life::Ended

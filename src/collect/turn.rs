@@ -116,8 +116,12 @@ impl Turn {
         }
         let mut largest = Largest::new(top);
         for place in self.by_rss.iter().map(|place| *place as usize) {
-            if largest.bound().is_some_and(|bound| entries[place].rss() < bound) {
-                break;
+            let most = |entry: &Entry| {
+                let threads = entry.process.stat.reading.value().map_or(1, |stat| stat.threads);
+                entry.rss().saturating_add(round.reader.rss_slack(threads))
+            };
+            if largest.bound().is_some_and(|bound| most(&entries[place]) < bound) {
+                continue;
             }
             if !round.visit(entries, place, Rank::Other, is_blind) {
                 break;
