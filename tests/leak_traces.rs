@@ -284,6 +284,24 @@ fn who_knows_the_truth_gets_full_marks_and_who_does_not_look_gets_none() {
 }
 
 #[test]
+fn the_same_recording_gives_the_same_verdicts() {
+    let said = || {
+        let mut history = memtide::analyze::history::History::default();
+        let samples = samples(&smallest());
+        samples
+            .iter()
+            .map(|sample| {
+                history.push(sample);
+                history.findings(sample)
+            })
+            .collect::<Vec<_>>()
+    };
+    let first = said();
+    assert_eq!(first, said());
+    assert!(first.iter().any(|findings| !findings.is_empty()));
+}
+
+#[test]
 fn the_judges_are_scored_on_all_recordings() {
     let candidates: Vec<Candidate> =
         std::iter::once(score::memtide::candidate()).chain(baseline::candidates()).collect();

@@ -39,7 +39,7 @@ const SPACINGS: [Spacing; 3] = [
 ];
 
 /// Memory that all snapshots together may take.
-const TOTAL_BYTES: usize = 3 << 19;
+const TOTAL_BYTES: usize = 1 << 20;
 
 /// Below so many snapshots the bound gives way: there must be a past.
 const LEAST: usize = 3;
