@@ -7,7 +7,6 @@ use super::series::JUDGED_TIERS;
 use super::track::{Circumstances, kib, least_kib, left_of};
 use super::watch::Watch;
 use crate::model::judgement::Judgement;
-use crate::model::reading::BootMs;
 use crate::model::text::Text;
 
 /// Use beyond what clean cache would give back, KiB, by the path of the group that sets the limit.
@@ -30,15 +29,7 @@ impl Bounds {
             }
             let Some(watch) = self.0.get_mut(&limit.path) else { continue };
             watch.push(used, about.now, JUDGED_TIERS, about.squeeze);
-            let case = || Case {
-                least: least_kib(limit.limit),
-                left: kib(left_of(limit)) as f32,
-                age_ms: 0,
-                not_before: BootMs(0),
-                is_count: false,
-                is_given: false,
-                is_store: false,
-            };
+            let case = || Case::of_sum(least_kib(limit.limit), kib(left_of(limit)) as f32);
             watch.judge(about.now, case, scratch);
         }
     }

@@ -123,14 +123,11 @@ impl Groups {
             sum.push(kib, about.now, JUDGED_TIERS, about.squeeze);
             let bound = about.system.bound_groups.binary_search_by(|bound| bound.memory.cmp(&group.key));
             let bound = bound.ok().map(|place| &about.system.bound_groups[place].limit);
-            let case = || Case {
-                least: least_kib(bound.map_or(total, |bound| bound.limit.min(total))),
-                left: super::track::kib(bound.map_or(available, |bound| available.min(left_of(bound)))) as f32,
-                age_ms: 0,
-                not_before: BootMs(0),
-                is_count: false,
-                is_given: false,
-                is_store: false,
+            let case = || {
+                Case::of_sum(
+                    least_kib(bound.map_or(total, |bound| bound.limit.min(total))),
+                    super::track::kib(bound.map_or(available, |bound| available.min(left_of(bound)))) as f32,
+                )
             };
             sum.judge(about.now, case, scratch);
         }

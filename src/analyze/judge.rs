@@ -29,6 +29,13 @@ pub(super) struct Case {
     pub(super) is_store: bool,
 }
 
+impl Case {
+    /// A sum over many, of which nothing else is known.
+    pub(super) fn of_sum(least: f32, left: f32) -> Self {
+        Self { least, left, age_ms: 0, not_before: BootMs(0), is_count: false, is_given: false, is_store: false }
+    }
+}
+
 /// Reusable space.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {

@@ -13,15 +13,7 @@ const MIB: f64 = 1024.0;
 
 /// A machine with so many MiB left at the beginning.
 fn case(level: f64, left: f64) -> Case {
-    Case {
-        least: 4.0 * 1024.0,
-        left: ((left - level).max(0.0) * MIB) as f32,
-        age_ms: 0,
-        not_before: BootMs(0),
-        is_count: false,
-        is_given: false,
-        is_store: false,
-    }
+    Case::of_sum(4.0 * 1024.0, ((left - level).max(0.0) * MIB) as f32)
 }
 
 /// Noise of the same kind on every run, in [-1, 1].
