@@ -171,6 +171,7 @@ impl App {
             series_span: self.span(&SERIES_SPANS),
             machine_points: header::points(self.area).max(1),
             machine_span: self.machine_span(),
+            evidence: None,
             at: match self.temporality {
                 Temporality::Past(at) => Some(at),
                 _ => None,
