@@ -40,6 +40,7 @@ fn ingest_and_answer(bencher: Bencher, processes: u32) {
         series_span: Duration::from_mins(10),
         machine_points: 150,
         machine_span: Duration::from_hours(1),
+        evidence: None,
         at: None,
         interval: Duration::from_secs(1),
     };

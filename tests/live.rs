@@ -91,6 +91,68 @@ fn descriptors_that_are_never_closed_are_seen_to_grow() {
     assert_eq!(screen.sorted_head().as_deref(), Some("FD▼"));
 }
 
+#[test]
+fn a_leak_is_seen_to_grow_then_called_one_with_its_limit_and_leads_to_its_process() {
+    // Two and a half files a second; the machine that builds and tests all around it does not change that.
+    let leaker = Program::limited_file_leaker("live-verdict", 1, 400, 1024);
+    let pid = leaker.pid();
+    let terminal = watch("live-verdict", &[]);
+    let subject = format!("child[{pid}]");
+    terminal.press("V");
+    let screen = terminal.wait_for_text("LEAKS AND GROWTH");
+    assert!(!screen.contains("leak: child"), "nothing is known yet\n{}", screen.framed());
+    let line = |screen: &support::screen::Screen, verdict: &str| {
+        let is_it = |line: &&String| line.contains(&subject) && line.contains("fds") && line.contains(verdict);
+        // The header may tell it, too.
+        screen.lines().iter().skip(1).find(is_it).cloned()
+    };
+    let screen = terminal.wait_long_for("growth", |screen| line(screen, "growing").is_some());
+    assert!(line(&screen, "growing").is_some_and(|line| line.contains(" to tell")), "{}", screen.framed());
+    // The most urgent leak of the machine is this one unless a neighbour is in greater need.
+    terminal.wait_long_for("a leak", |screen| line(screen, "leaking").is_some());
+    let is_chosen =
+        |screen: &support::screen::Screen| screen.contains(&format!("{subject}, file descriptors: leaking"));
+    let row_of = |screen: &support::screen::Screen| {
+        let is_it = |line: &String| line.contains(&subject) && line.contains("fds") && line.contains("leaking");
+        screen.lines().iter().skip(1).position(is_it).map(|row| row as u16 + 1)
+    };
+    // Ranks may change between the look and the click.
+    for _ in 0..20 {
+        if is_chosen(&terminal.screen()) {
+            break;
+        }
+        if let Some(row) = row_of(&terminal.screen()) {
+            terminal.click(3, row);
+        }
+        terminal.wait_for_output();
+    }
+    let screen =
+        terminal.wait_for("the limit ahead", |screen| screen.contains("─ fd limit ─") && screen.contains("ETA "));
+    assert!(screen.lines()[0].contains("leak: "), "{}", screen.framed());
+    let rate = line(&screen, "leaking").unwrap();
+    let rate = rate.split_whitespace().find_map(|word| word.strip_prefix('+')?.parse::<f64>().ok()).unwrap();
+    assert!((100.0..=200.0).contains(&rate), "{rate}\n{}", screen.framed());
+    assert!(screen.contains("fd limit of 1024 met in "), "{}", screen.framed());
+    terminal.press("k");
+    terminal.wait_for_text(&format!("signal to {pid}"));
+    terminal.press("Esc");
+    terminal.wait_until_gone("signal to");
+    terminal.press("Enter");
+    let screen = terminal.wait_for("the list", |screen| screen.cell("live-verdict", "PID") == Some(pid.to_string()));
+    assert!(screen.cell("live-verdict", "VERDICT").is_some_and(|verdict| verdict == "leaking"), "{}", screen.framed());
+}
+
+#[test]
+fn before_anything_can_be_told_that_is_said() {
+    let terminal = memtide::<&str>([]).start();
+    terminal.wait_for_text(BAR);
+    terminal.press("V");
+    let screen = terminal.wait_for_text("LEAKS AND GROWTH");
+    assert!(screen.contains("Too early to tell") && screen.contains("not known yet"), "{}", screen.framed());
+    terminal.press("V");
+    terminal.wait_for_text("COMMAND");
+}
+
 /// Presses the keys that lead to the question about a signal and gives the screen with it.
 fn ask(terminal: &Terminal, keys: &str, question: &str) -> support::screen::Screen {
     terminal.press("k");

@@ -35,7 +35,7 @@ fn check(name: &str, sizes: &[(u16, u16)], start: impl Fn(u16, u16) -> Face) {
 /// Compares a text with the accepted one of this name.
 fn keep(name: &str, text: &str) {
     with_settings!({
-        filters => vec![(r"\d\d:\d\d:\d\d", "hh:mm:ss")],
+        filters => vec![(r"\d\d:\d\d:\d\d", "hh:mm:ss"), (r"( at |▸ |> |ETA )\d\d:\d\d\b", "${1}hh:mm")],
         omit_expression => true,
         prepend_module_to_snapshot => false,
     }, { assert_snapshot!(name, text) });
@@ -199,6 +199,44 @@ fn what_was_and_what_was_done() {
     check("paused", &[OLD, TINY], after("p"));
 }
 
+#[test]
+fn leaks() {
+    let watched = |crowd, seconds: u64| {
+        move |width, height| {
+            let mut face = Face::starting(width, height, crowd, options(), None);
+            face.watch(seconds);
+            face.keys("V");
+            face
+        }
+    };
+    let moved = |keys: &'static str| {
+        move |width, height| {
+            let mut face = watched(Crowd::Leaks, 150)(width, height);
+            face.keys(keys);
+            face
+        }
+    };
+    check("leaks", &[OLD, LARGE, TINY], watched(Crowd::Leaks, 150));
+    check("leaks_of_descriptors", &[OLD], watched(Crowd::Server, 150));
+    check("leaks_of_memory", &[OLD, (120, 30)], moved("down"));
+    check("leaks_growing", &[OLD], moved("end up"));
+    check("leaks_last", &[OLD], moved("end"));
+    check("leaks_past", &[OLD], moved("{ ["));
+    check("leaks_early", &[OLD], watched(Crowd::Leaks, 60));
+    check("leaks_none", &[OLD, LARGE, TINY], watched(Crowd::Odd, 150));
+    check("leaks_too_early", &[OLD], watched(Crowd::Leaks, 10));
+    check("leaks_in_the_list", &[OLD, (120, 30)], |width, height| {
+        let mut face = watched(Crowd::Leaks, 150)(width, height);
+        face.keys("esc");
+        face
+    });
+    check("leaks_by_unit", &[(120, 30)], |width, height| {
+        let mut face = watched(Crowd::Leaks, 150)(width, height);
+        face.keys("esc g").type_text("unit").keys("enter");
+        face
+    });
+}
+
 fn outcomes() -> VecDeque<Outcome> {
     let target = |pid: u32, command: &str| Target {
         key: ProcessKey { pid, start_time: 97 },
@@ -276,9 +314,9 @@ fn states_of_the_program() {
 
 #[test]
 fn only_ascii() {
-    for keys in ["", "t", "g enter", "k", "C", "k enter", "F1", "L", "E", "/", "d enter", "[", "p", "Y", "enter"] {
+    for keys in ["", "t", "g enter", "k", "C", "k enter", "F1", "L", "E", "/", "d enter", "[", "p", "Y", "enter", "V"] {
         let ascii = Options { is_ascii: true, ..options() };
-        for crowd in [Crowd::Server, Crowd::Nobody] {
+        for crowd in [Crowd::Server, Crowd::Leaks, Crowd::Nobody] {
             for (width, height) in [OLD, LARGE, TINY] {
                 let mut face = with_options(crowd, ascii.clone())(width, height);
                 face.keys(keys);
@@ -295,6 +333,7 @@ fn only_ascii() {
             "t" => keep("ascii_tree", &face.text()),
             "g enter" => keep("ascii_groups", &face.text()),
             "k" => keep("ascii_menu", &face.text()),
+            "V" => keep("ascii_leaks", &face.text()),
             _ => {}
         }
     }

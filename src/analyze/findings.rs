@@ -100,7 +100,7 @@ impl Scene<'_> {
                 }
             }
         }
-        for group in self.groups.iter() {
+        for group in self.groups.iter().filter(|group| group.members > 0) {
             let (relapses, lost_kib) = group.relapses(self.about.now);
             let members = explained.get(&group.key).copied().unwrap_or(0.0);
             let grower = representative.get(&group.key).filter(|track| track.private.rising().is_some());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bounds::Bounds;
+use super::evidence::{Evidence, EvidenceWish, Past};
 use super::findings::{Scene, findings, shown};
 use super::groups::Groups;
 use super::judge::Scratch;
@@ -225,23 +226,54 @@ impl History {
         span: Duration,
         count: usize,
     ) -> Option<Vec<f32>> {
-        let series = match subject {
-            Subject::Process(key) => match self.track(*key) {
-                Some(track) => &track.watch(quantity)?.series,
-                None if quantity == Quantity::Private => {
-                    &self.ended.iter().rfind(|ended| ended.process.key == *key)?.private
-                }
-                None => return None,
-            },
-            Subject::Group(key) => self.groups.get(key)?.series()?,
-            Subject::Machine => &self.machine.watch(quantity)?.series,
-        };
+        let series = self.series(subject, quantity)?;
         let unit = if quantity.is_bytes() { 1024.0 } else { 1.0 };
         let mut points = series.points(self.observed.watched(until), span, count);
         for point in &mut points {
             *point *= unit;
         }
         Some(points)
+    }
+
+    /// What was kept of a subject's quantity; `None` for who is not known, dead or alive.
+    fn series(&self, subject: &Subject, quantity: Quantity) -> Option<&Series> {
+        match subject {
+            Subject::Process(key) => match self.track(*key) {
+                Some(track) => Some(&track.watch(quantity)?.series),
+                None if quantity == Quantity::Private => {
+                    Some(&self.ended.iter().rfind(|ended| ended.process.key == *key)?.private)
+                }
+                None => None,
+            },
+            Subject::Group(key) => self.groups.get(key)?.series().or_else(|| {
+                // A service that never had two processes at once is the one it has now.
+                let is_of_it = |track: &&Track| track.group.is_some_and(|group| self.groups.at(group).key == *key);
+                let members = self.tracks.iter().filter(is_of_it);
+                members.max_by_key(|track| track.private.series.last()).map(|track| &track.private.series)
+            }),
+            Subject::Machine => Some(&self.machine.watch(quantity)?.series),
+        }
+    }
+
+    /// What the judgement of a finding rests on, up to the moment at which it was found.
+    pub fn evidence(&self, finding: &Finding, wish: &EvidenceWish, at: BootMs) -> Option<Evidence> {
+        let series = self.series(&wish.subject, wish.quantity)?;
+        let unit = if wish.quantity.is_bytes() { 1024.0 } else { 1.0 };
+        let now = self.observed.watched(at);
+        let past = Past::of(series, now, wish.span, wish.points, unit);
+        let watched = now.since(self.observed.watched(finding.judgement.since));
+        let since = Duration::from_millis(watched).min(past.span);
+        Some(Evidence {
+            subject: wish.subject.clone(),
+            quantity: wish.quantity,
+            began: self.observed.since_boot(BootMs(now.0.saturating_sub(past.span.as_millis() as u64))),
+            fitted: past.fitted(finding.judgement.rate, since),
+            span: past.span,
+            points: past.points,
+            floor: past.floor,
+            judgement: finding.judgement,
+            since,
+        })
     }
 
     /// The machine's used memory (MemTotal - MemAvailable) in bytes.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::field::{Aggregate, ProcessField, Unit, Value};
+use super::judgement::{Judged, Subject};
 use super::reading::{Need, Reading};
 use super::snapshot::{Row, Snapshot};
 
@@ -35,7 +36,8 @@ impl GroupBy {
         Self::ALL.iter().find(|(_, known)| *known == word).map(|(by, _)| *by)
     }
 
-    fn name_of(self, row: &Row<'_>) -> String {
+    /// What the group of a process is called.
+    pub fn name_of(self, row: &Row<'_>) -> String {
         let identity = &row.process.identity;
         match self {
             Self::Command => identity.comm.escaped().into_owned(),
@@ -99,6 +101,9 @@ impl Group {
         if field.key == "name" || field.key == "command" {
             return (Reading::Value(Value::Text(self.name.clone().into())), Bound::Exact);
         }
+        if field.aggregate == Aggregate::Worst {
+            return (self.worst(snapshot, field), Bound::Exact);
+        }
         if field.aggregate == Aggregate::None {
             return (Reading::Unsupported(Need::NotApplicable), Bound::Exact);
         }
@@ -137,6 +142,31 @@ impl Group {
         let value = value_of(field.unit, number);
         (if oldest > 0 { Reading::Stale(value, oldest) } else { Reading::Value(value) }, bound)
     }
+
+    /// The worst of the members' verdicts, and of those on services most of whose processes are in the group.
+    fn worst(&self, snapshot: &Snapshot, field: &ProcessField) -> Reading<Value<'static>> {
+        let mut worst: Reading<Value<'static>> = Reading::Pending;
+        let mut hear = |value: Value<'static>| match &worst {
+            Reading::Value(old) if old.order(&value).is_ge() => {}
+            _ => worst = Reading::Value(value),
+        };
+        for member in &self.members {
+            if let Reading::Value(Value::Ranked(rank, text)) = (field.get)(&snapshot.row(*member as usize)) {
+                hear(Value::Ranked(rank, text.into_owned().into()));
+            }
+        }
+        for finding in snapshot.analysis.findings.iter() {
+            let Subject::Group(_) = finding.subject else { continue };
+            let processes = &snapshot.sample.processes;
+            let all = processes.iter().filter(|process| finding.subject.includes(process)).count();
+            let own = self.members.iter().filter(|member| finding.subject.includes(&processes[**member as usize]));
+            if 2 * own.count() > all {
+                let judged = Judged::new(0.0, finding.judgement.verdict, finding.judgement.confidence);
+                hear(Value::verdict(judged.verdict, judged.percent));
+            }
+        }
+        worst
+    }
 }
 
 fn value_of(unit: Unit, number: f64) -> Value<'static> {
@@ -157,7 +187,10 @@ mod tests {
 
     use super::*;
     use crate::model::field::process_field;
+    use crate::model::judgement::{Analysis, Finding, Judgement, Quantity, Verdict};
+    use crate::model::reading::BootMs;
     use crate::model::testing;
+    use crate::model::text::Text;
 
     fn web_server() -> Snapshot {
         let worker = |pid, pss: Option<u64>| {
@@ -191,6 +224,30 @@ mod tests {
             let (reading, _) = groups[0].total(&snapshot, process_field(key).unwrap());
             assert_eq!(reading, Reading::Unsupported(Need::NotApplicable), "{key}");
         }
+    }
+
+    #[test]
+    fn a_group_is_as_bad_as_its_worst_member_or_the_service_it_makes_up() {
+        let mut snapshot = web_server();
+        let judged = |verdict| Judged::new(0.0, verdict, 0.8);
+        snapshot.analysis.judged = [Verdict::Steady, Verdict::Growing, Verdict::Sawtooth].map(judged).into();
+        let verdict = |snapshot: &Snapshot, members: std::ops::Range<u32>| {
+            group(snapshot, GroupBy::Command, members)[0].total(snapshot, process_field("verdict").unwrap()).0
+        };
+        assert_eq!(verdict(&snapshot, 0..3), Reading::Value(Value::verdict(Verdict::Growing, 80)));
+        let unknown = Judgement::unknown(BootMs(0), 0.0, 0);
+        snapshot.analysis.findings = [Finding {
+            subject: Subject::Group(Text::new([&b"nginx\0"[..], &1000u32.to_ne_bytes()].concat())),
+            quantity: Quantity::Private,
+            name: "nginx (3)".into(),
+            judgement: Judgement { verdict: Verdict::Leaking, confidence: 0.97, ..unknown },
+            meetings: Vec::new(),
+        }]
+        .into();
+        assert_eq!(verdict(&snapshot, 0..3), Reading::Value(Value::verdict(Verdict::Leaking, 97)));
+        assert_eq!(verdict(&snapshot, 0..1), Reading::Value(Value::verdict(Verdict::Steady, 80)), "a third is not it");
+        snapshot.analysis = Analysis::default();
+        assert_eq!(verdict(&snapshot, 0..3), Reading::Pending);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::key::ProcessKey;
+use super::process::ProcessSample;
 use super::reading::BootMs;
 use super::text::Text;
 
@@ -43,6 +44,23 @@ impl Verdict {
             Self::Growing => "growing",
             Self::Leaking => "leaking",
         }
+    }
+
+    /// Every verdict, from the least to the worst.
+    pub const ALL: [Self; 8] = [
+        Self::NotEnoughData,
+        Self::Steady,
+        Self::Shrinking,
+        Self::Sawtooth,
+        Self::Stepped,
+        Self::WarmingUp,
+        Self::Growing,
+        Self::Leaking,
+    ];
+
+    /// The verdict of this place among all.
+    pub fn of_rank(rank: u32) -> Self {
+        Self::ALL.get(rank as usize).copied().unwrap_or_default()
     }
 
     /// Whether it rises now.
@@ -218,6 +236,25 @@ pub enum Subject {
     Machine,
 }
 
+impl Subject {
+    /// Whether this process is it, or one of it.
+    pub fn includes(&self, process: &ProcessSample) -> bool {
+        match self {
+            Self::Process(key) => *key == process.key,
+            Self::Group(key) => {
+                let identity = &process.identity;
+                let (name, owner) = (identity.comm.as_bytes(), identity.uid.to_ne_bytes());
+                let is_of_name = || {
+                    let rest = key.as_bytes().strip_prefix(name).and_then(|rest| rest.strip_prefix(b"\0"));
+                    rest.is_some_and(|rest| rest == owner.as_slice())
+                };
+                *key == identity.cgroup.memory || is_of_name()
+            }
+            Self::Machine => false,
+        }
+    }
+}
+
 /// Something that ends growth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Limit {
@@ -295,6 +332,11 @@ impl Finding {
     /// The limit that is met first.
     pub fn first_meeting(&self) -> Option<&Meeting> {
         self.meetings.first()
+    }
+
+    /// The first limit that has not been met yet; where all have, the last one.
+    pub fn ahead(&self) -> Option<&Meeting> {
+        self.meetings.iter().find(|meeting| meeting.left > 0.0).or(self.meetings.last())
     }
 
     /// The limit at which it ends.

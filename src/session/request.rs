@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::analyze::evidence::EvidenceWish;
 use crate::collect::demand::Demand;
 use crate::model::key::ProcessKey;
 use crate::model::reading::BootMs;
@@ -21,6 +22,8 @@ pub struct Request {
     pub machine_points: usize,
     /// How far back the machine's history is drawn.
     pub machine_span: Duration,
+    /// The finding whose history is drawn, if one is.
+    pub evidence: Option<EvidenceWish>,
     /// The moment to show; `None` shows the newest sample.
     pub at: Option<BootMs>,
     /// Time between samples.

@@ -59,6 +59,10 @@ impl Session {
             )?;
             Some((*key, points))
         });
+        let evidence = request.evidence.as_ref().and_then(|wish| {
+            let finding = snapshot.analysis.findings.iter().find(|finding| wish.is_about(finding))?;
+            self.history.evidence(finding, wish, now)
+        });
         let ended = if is_past {
             self.ended.iter().filter(|ended| ended.at <= now).cloned().collect()
         } else {
@@ -67,6 +71,7 @@ impl Session {
         Some(Update {
             machine: self.history.machine_points(now, request.machine_span, request.machine_points),
             series: series.collect(),
+            evidence,
             ended,
             timeline: self.timeline.span(now, is_past),
             snapshot,
@@ -96,6 +101,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::analyze::evidence::EvidenceWish;
     use crate::collect::demand::Demand;
     use crate::model::field::SourceSet;
     use crate::model::key::ProcessKey;
@@ -133,6 +139,7 @@ mod tests {
             series_span: Duration::from_secs(40),
             machine_points: 4,
             machine_span: Duration::from_secs(40),
+            evidence: None,
             at,
             interval: Duration::from_secs(1),
         }
@@ -157,6 +164,34 @@ mod tests {
         assert_eq!(update.snapshot.row(0).growth(), Reading::Value(0.0));
         let line = &update.series[&ProcessKey { pid: 9, start_time: 1 }];
         assert!(line.windows(2).all(|pair| pair[1] > pair[0]), "{line:?}");
+    }
+
+    #[test]
+    fn the_evidence_of_a_finding_is_given_live_and_as_it_was() {
+        let mut session = Session::default();
+        for second in 0..300 {
+            session.ingest(sample(second, vec![process(9, 1, 50 + second / 2)]));
+        }
+        let wish = EvidenceWish {
+            subject: Subject::Process(ProcessKey { pid: 9, start_time: 1 }),
+            quantity: Quantity::Private,
+            points: 50,
+            span: Duration::from_mins(10),
+        };
+        let ask = |at| session.answer(&Request { evidence: Some(wish.clone()), ..request(Vec::new(), at) }).unwrap();
+        let live = ask(None).evidence.unwrap();
+        assert_eq!((live.span, live.began, live.points.len()), (Duration::from_secs(299), BootMs(0), 50));
+        assert!(live.judgement.verdict.is_rising(), "{live:?}");
+        let mib = f64::from(1u32 << 20);
+        assert!((live.fitted / mib - 199.0).abs() < 8.0, "{}", live.fitted / mib);
+        let past = ask(Some(BootMs(200_000))).evidence.unwrap();
+        assert!(past.span < live.span && past.points.last() < live.points.last(), "{past:?}");
+        assert!((past.fitted / mib - 150.0).abs() < 8.0, "{}", past.fitted / mib);
+        // What was not found at that moment has no evidence then.
+        assert_eq!(ask(Some(BootMs(10_000))).evidence, None);
+        let other = EvidenceWish { quantity: Quantity::Fds, ..wish };
+        let update = session.answer(&Request { evidence: Some(other), ..request(Vec::new(), None) }).unwrap();
+        assert_eq!(update.evidence, None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::analyze::evidence::Evidence;
 use crate::model::key::ProcessKey;
 use crate::model::process::ProcessSample;
 use crate::model::reading::BootMs;
@@ -17,6 +18,8 @@ pub struct Update {
     pub machine: Points,
     /// Private memory and swap, in bytes, of the processes that were asked for, over the requested span.
     pub series: HashMap<ProcessKey, Points>,
+    /// What the finding that was asked for rests on; `None` where it is no finding at that moment.
+    pub evidence: Option<Evidence>,
     /// Processes that ended before that moment and are still remembered, the latest first.
     pub ended: Arc<[Ended]>,
     /// How far the past reaches and where in it we are.

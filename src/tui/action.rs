@@ -27,6 +27,7 @@ pub enum Action {
     SearchNext,
     SearchPrevious,
     Follow,
+    ShowLeaks,
     OpenSortMenu,
     ReverseSort,
     SortByNext,
@@ -146,6 +147,7 @@ actions! {
     }
     Find {
         Filter "filter" "Filter" ["/", "F4"] bar "filter", "Narrows the list by an expression such as rss>100M user=app node.";
+        ShowLeaks "leaks" "Leaks" ["V"] bar "leaks", "Shows what grows, ranked by what it fills first, with the evidence drawn.";
         Search "search" "Search" ["F3", "ctrl-f"], "Goes to the next line that holds what is typed.";
         SearchNext "search_next" "Next match" ["n"], "Goes to the next match of the search.";
         SearchPrevious "search_previous" "Previous match" ["b"], "Goes to the match before.";
@@ -154,7 +156,6 @@ actions! {
     Arrange {
         OpenSortMenu "sort_menu" "Sort by …" ["s", "F6", ">"] bar "sort", "Chooses the field that sorts the list.";
         OpenGroupMenu "group_menu" "Group by …" ["g"] bar "group", "Groups by command, user, unit or container; PSS sums count shared pages once.";
-        ToggleTree "tree" "Tree" ["t", "F5"] bar "tree", "Shows children below their parents.";
         ToggleFold "fold" "Fold" ["z", "*"], "Folds or unfolds what is below the selected line.";
         ReverseSort "reverse_sort" "Reverse the order" ["I"], "Turns the order round.";
         SortByNext "sort_by_next" "Sort by the next column" ["."], "Sorts by the column to the right.";
@@ -189,6 +190,9 @@ actions! {
         TagAll "tag_all" "Tag all" ["A"], "Tags every process of the list.";
         ClearTags "untag" "Untag all" ["U"], "Forgets all tags.";
         ShowLog "log" "Action log" ["L"], "Shows what was done and what came of it.";
+    }
+    Arrange {
+        ToggleTree "tree" "Tree" ["t", "F5"] bar "tree", "Shows children below their parents.";
     }
     Time {
         Earlier "earlier" "Earlier" ["["] bar "past", "Shows the sample before this one.";

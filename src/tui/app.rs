@@ -13,12 +13,16 @@ use super::layer::confirm::Confirm;
 use super::layer::{Answer, Deed, Layer};
 use super::mouse::Click;
 use super::screen::Screen;
+use super::screen::leaks::Leaks;
 use super::screen::processes::list::Order;
 use super::screen::processes::{Direction, LineKey, Processes};
 use super::settings::{Options, Settings};
 use super::theme::{Role, Theme, ThemeError};
 use crate::act::effect::{Effect, Outcome, Plan};
 use crate::collect::demand::Demand;
+use crate::model::field::Source;
+use crate::model::judgement::{Finding, Subject};
+use crate::model::key::ProcessKey;
 use crate::model::query::Query;
 use crate::model::reading::BootMs;
 use crate::session::request::Request;
@@ -63,6 +67,7 @@ pub struct App {
     pub(super) temporality: Temporality,
     pub(super) screen: Screen,
     pub(super) processes: Processes,
+    pub(super) leaks: Leaks,
     pub(super) log: VecDeque<Outcome>,
     pub(super) layers: Vec<Layer>,
     pub(super) message: Option<(String, Role)>,
@@ -75,7 +80,7 @@ pub struct App {
     pub(super) search_origin: Option<LineKey>,
     interval: Duration,
     /// When watching began.
-    since: BootMs,
+    pub(super) since: BootMs,
 }
 
 /// Why the face can't start.
@@ -100,6 +105,9 @@ const SERIES_SPANS: [u64; 4] = [1, 2, 5, 10];
 
 /// The same of the machine's graph. The shorter, the more often it moves, and each move goes over the wire.
 const MACHINE_SPANS: [u64; 4] = [5, 15, 30, 60];
+
+/// So many of those that grow are read like what is on the screen.
+const WATCHED: usize = 16;
 
 /// Times between samples that keys step through.
 pub(super) const INTERVALS: [Duration; 9] = [
@@ -141,6 +149,7 @@ impl App {
             temporality: Temporality::Live,
             screen: Screen::Processes,
             processes,
+            leaks: Leaks::default(),
             log: VecDeque::new(),
             layers: Vec::new(),
             message: None,
@@ -158,19 +167,30 @@ impl App {
     /// What is to be read and sent for what is on the screen.
     pub fn request(&self) -> Request {
         let visible = self.update.as_ref().map_or_else(Vec::new, |update| self.processes.visible(&update.snapshot));
+        let findings = self.update.as_ref().map_or(&[][..], |update| &update.snapshot.analysis.findings);
         let is_by_pss = matches!(self.processes.order().by.key, "pss" | "footprint" | "uss");
+        let mut sources = self.processes.sources();
+        if sources.contains(Source::Fds) {
+            // How near the limit is decides what is said of their growth.
+            sources.insert(Source::Limits);
+        }
         Request {
             demand: Demand {
-                sources: self.processes.sources(),
+                sources,
                 top_by_pss: if is_by_pss && self.processes.order().is_descending { self.processes.page() } else { 0 },
-                visible: visible.clone(),
+                visible: watched(&visible, findings),
                 budget: self.options.budget,
             },
             series: visible,
             series_points: self.processes.history_points().max(1),
             series_span: self.span(&SERIES_SPANS),
-            machine_points: header::points(self.area).max(1),
+            machine_points: header::points(self.area, findings).max(1),
             machine_span: self.machine_span(),
+            evidence: self
+                .update
+                .as_ref()
+                .filter(|_| self.screen == Screen::Leaks)
+                .and_then(|update| self.leaks.wish(update)),
             at: match self.temporality {
                 Temporality::Past(at) => Some(at),
                 _ => None,
@@ -236,6 +256,7 @@ impl App {
         if let Some(update) = self.update.clone() {
             let body = super::view::body(self.area);
             self.processes.settle(&update, body);
+            self.leaks.settle(&update.snapshot.analysis.findings, body);
         }
     }
 
@@ -363,6 +384,20 @@ impl App {
             theme: self.theme.name.clone(),
         }
     }
+}
+
+/// What is read first: what is on the screen, and what grows, wherever it is.
+fn watched(visible: &[ProcessKey], findings: &[Finding]) -> Vec<ProcessKey> {
+    let mut watched = visible.to_vec();
+    for finding in findings {
+        if let Subject::Process(key) = finding.subject
+            && watched.len() < visible.len() + WATCHED
+            && !watched.contains(&key)
+        {
+            watched.push(key);
+        }
+    }
+    watched
 }
 
 /// `1s`, `500ms`, `5m`.

@@ -49,9 +49,12 @@ impl App {
             Action::OpenGroupMenu => self.layers.push(Layer::Menu(menus::group())),
             Action::OpenThemeMenu => self.layers.push(Layer::Menu(menus::theme(&self.theme.name))),
             Action::OpenColumns => self.layers.push(Layer::Columns(Columns::new(self.processes.columns()))),
+            Action::Signal if self.screen == Screen::Leaks => self.open_signal_menu_of_finding(),
             Action::Signal => self.open_signal_menu(),
             Action::DropCaches => self.layers.push(Layer::Menu(menus::drop_caches())),
+            Action::OpenDetails if self.screen == Screen::Leaks => self.open_finding(),
             Action::OpenDetails => self.open_details(),
+            Action::ShowLeaks => self.show(Screen::Leaks),
             Action::ShowLog => self.show(Screen::LOG),
             Action::ShowEnded => self.show(Screen::ENDED),
             Action::Earlier | Action::Later | Action::MuchEarlier | Action::MuchLater => self.travel(action),
@@ -70,9 +73,10 @@ impl App {
 
     /// What orders the list, whether or not there is one yet, and what moves in it.
     fn arrange(&mut self, action: Action) {
-        if self.screen != Screen::Processes {
-            self.scroll_text(action);
-            return;
+        match self.screen {
+            Screen::Processes => {}
+            Screen::Leaks => return self.move_in_leaks(action),
+            _ => return self.scroll_text(action),
         }
         let list = &mut self.processes;
         match action {

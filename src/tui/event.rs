@@ -11,6 +11,22 @@ pub fn time_of_day(wall_ms: i64) -> String {
     }
 }
 
+/// The time of a moment so long after a known one, as exact as it can be meant: `14:12` today, `Fri 14:12` within a
+/// week, `28 Nov` after that, `2027-02` beyond half a year.
+pub fn time_ahead(wall_ms: i64, ahead_ms: f64) -> String {
+    const DAY: f64 = 86_400_000.0;
+    let form = match ahead_ms / DAY {
+        0.0..0.9 => "%H:%M",
+        0.9..7.0 => "%a %H:%M",
+        7.0..180.0 => "%d %b",
+        _ => "%Y-%m",
+    };
+    match Timestamp::from_millisecond(wall_ms.saturating_add(ahead_ms as i64)) {
+        Ok(at) => at.to_zoned(TimeZone::system()).strftime(form).to_string(),
+        Err(_) => "never".into(),
+    }
+}
+
 /// The time of day now.
 pub(super) fn clock() -> String {
     Timestamp::now().to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string()
@@ -20,4 +36,17 @@ pub(super) fn clock() -> String {
 pub(super) fn until_next_second() -> std::time::Duration {
     let past = Timestamp::now().subsec_millisecond().unsigned_abs();
     std::time::Duration::from_millis(u64::from(1001 - past.min(1000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_further_ahead_the_less_is_said() {
+        let columns = |days: f64| time_ahead(1_785_000_000_000, days * 86_400_000.0).len();
+        assert_eq!([0.01, 3.0, 30.0, 400.0].map(columns), [5, 9, 6, 7]);
+        assert_eq!(time_ahead(i64::MAX - 5, 1e300), "never");
+        assert_eq!(time_ahead(0, f64::NAN).len(), 7);
+    }
 }

@@ -5,10 +5,13 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::event::time_ahead;
+use super::finding;
 use super::theme::{Role, Theme};
 use super::widget::graph::{self, Scale};
-use super::widget::line::{Piece, columns, put, put_pieces};
+use super::widget::line::{Piece, put, put_pieces, put_right};
 use super::widget::meter::{self, Part};
+use crate::model::judgement::{Finding, Verdict};
 use crate::model::reading::Reading;
 use crate::model::snapshot::Snapshot;
 use crate::model::system::Meminfo;
@@ -41,13 +44,23 @@ pub fn height(screen: Rect) -> u16 {
     }
 }
 
-/// How many points of the machine's history fit.
-pub fn points(screen: Rect) -> usize {
-    usize::from(screen.width.saturating_sub(GRAPH_LABEL))
+/// How many points of the machine's history fit beside what is said of it.
+pub fn points(screen: Rect, findings: &[Finding]) -> usize {
+    let lines = height(screen).saturating_sub(3);
+    usize::from(screen.width.saturating_sub(label_width(lines, findings)))
+}
+
+/// Columns right of a graph of so many lines. In a graph of one line, the time at which memory is full stands beside
+/// the span; else below it.
+fn label_width(lines: u16, findings: &[Finding]) -> u16 {
+    if lines == 1 && finding::memory_full_in(findings).is_some() { GRAPH_LABEL + ETA } else { GRAPH_LABEL }
 }
 
 /// Columns right of the graph.
 const GRAPH_LABEL: u16 = 20;
+
+/// Columns of `ETA ▸ Fri 14:12` and a gap.
+const ETA: u16 = 17;
 
 /// Draws the header.
 pub fn draw(buf: &mut Buffer, area: Rect, update: &Update, status: &Status, theme: &Theme) {
@@ -70,19 +83,47 @@ fn draw_status(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, status: &Statu
     let mut left = vec![
         Piece::new(format!(" {}", sample.host.name.escaped()), theme.style(Role::Title), 3),
         Piece::new(format!("  {total}"), theme.style(Role::Text), 4),
-        Piece::new(format!("  up {}", Span(Duration::from_secs(sample.system.uptime_s))), muted, 6),
+        Piece::new(format!("  up {}", Span(Duration::from_secs(sample.system.uptime_s))), muted, 7),
         Piece::new("  ", muted, 0),
         Piece::new(status.mode.clone(), theme.style(if status.is_unusual { Role::Past } else { Role::Good }), 0),
-        Piece::new(format!("  {} processes", sample.processes.len()), muted, 5),
     ];
+    if status.alert.is_none() {
+        left.extend(leak(snapshot, theme));
+    }
+    left.push(Piece::new(format!("  {} processes", sample.processes.len()), muted, 8));
     if sample.scan.denied > 0 {
-        left.push(Piece::new(format!("  {} not readable", sample.scan.denied), theme.style(Role::Warn), 7));
+        left.push(Piece::new(format!("  {} not readable", sample.scan.denied), theme.style(Role::Warn), 9));
     }
     if let Some(alert) = &status.alert {
         left.push(Piece::new(format!("  {alert}"), theme.style(Role::Warn), 1));
     }
     let right = vec![Piece::new(format!("  {} ", status.clock), muted, 2)];
     put_pieces(buf, area, left, right);
+}
+
+/// The leak that needs somebody most, its name and its rate the last to go; else, muted, what grows and may become one.
+fn leak(snapshot: &Snapshot, theme: &Theme) -> Vec<Piece> {
+    let findings = &snapshot.analysis.findings;
+    let Some((leak, count)) = finding::most_urgent(findings) else {
+        let growing = findings.first().filter(|finding| finding.judgement.verdict == Verdict::Growing);
+        let muted = theme.style(Role::Muted);
+        return growing.map_or_else(Vec::new, |growing| {
+            vec![Piece::new(format!("  growing: {} {}", finding::who(growing), finding::rate(growing)), muted, 6)]
+        });
+    };
+    let style = theme.style(finding::role(Verdict::Leaking));
+    let mut pieces = vec![
+        Piece::new("  ", theme.style(Role::Text), 1),
+        Piece::new(format!("leak: {}", finding::who(leak)), style, 1),
+        Piece::new(format!(" {}", finding::rate(leak)), style, 1),
+    ];
+    if let Some(meeting) = leak.ahead().filter(|meeting| meeting.in_ms < finding::NEVER_MS) {
+        pieces.push(Piece::new(format!(", {}", finding::becomes_full(meeting)), style, 2));
+    }
+    if count > 1 {
+        pieces.push(Piece::new(format!("  and {} more", count - 1), theme.style(Role::Warn), 5));
+    }
+    pieces
 }
 
 /// What the meter's parts say: pages of programs, shared memory, the kernel, and cache that could go.
@@ -206,11 +247,30 @@ fn draw_swap(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: &Theme) {
 }
 
 fn draw_history(buf: &mut Buffer, area: Rect, update: &Update, span: Duration, theme: &Theme) {
-    let Some(total) = update.snapshot.sample.system.meminfo.mem_total.value() else { return };
-    let graph_area = Rect::new(area.x + 1, area.y, area.width.saturating_sub(GRAPH_LABEL), area.height);
+    let sample = &update.snapshot.sample;
+    let Some(total) = sample.system.meminfo.mem_total.value() else { return };
+    let findings = &update.snapshot.analysis.findings;
+    let label_width = label_width(area.height, findings);
+    let graph_area = Rect::new(area.x + 1, area.y, area.width.saturating_sub(label_width), area.height);
     let scale = Scale { low: 0.0, high: total as f32 };
     graph::draw(buf, graph_area, &update.machine, scale, theme.is_ascii, theme.style(Role::Graph));
-    let label = format!("used, last {} min", span.as_secs() / 60);
-    let x = area.right().saturating_sub(columns(&label) + 1);
-    put(buf, x, area.y, area.right() - x, &label, theme.style(Role::Muted));
+    let right = area.right().saturating_sub(1);
+    let label = Rect::new(graph_area.right(), area.y, right.saturating_sub(graph_area.right()), 1);
+    put_right(
+        buf,
+        label.x,
+        label.y,
+        label.width,
+        &format!("used, last {} min", span.as_secs() / 60),
+        theme.style(Role::Muted),
+    );
+    if let Some(full_in) = finding::memory_full_in(findings) {
+        let eta = format!("ETA {} {}", theme.pick("▸", ">"), time_ahead(sample.wall_ms, full_in));
+        let style = theme.style(Role::Danger);
+        if area.height > 1 {
+            put_right(buf, label.x, label.y + 1, label.width, &eta, style);
+        } else {
+            put(buf, label.x + 2, label.y, ETA - 2, &eta, style);
+        }
+    }
 }

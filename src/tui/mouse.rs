@@ -7,6 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent,
 use super::action::Action;
 use super::app::{App, Command};
 use super::screen::Screen;
+use super::screen::leaks::FindingKey;
 use super::screen::processes::{Hit, LineKey};
 use super::view;
 
@@ -14,7 +15,16 @@ use super::view;
 const DOUBLE_CLICK: Duration = Duration::from_millis(400);
 
 /// The line that was clicked last, and when.
-pub(super) type Click = Option<(Instant, LineKey)>;
+pub(super) type Click = Option<(Instant, Clicked)>;
+
+/// A line that can be clicked.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Clicked {
+    /// Of the list of processes.
+    Line(LineKey),
+    /// Of the leaks.
+    Finding(FindingKey),
+}
 
 impl App {
     /// Takes what the mouse did at a moment.
@@ -36,7 +46,7 @@ impl App {
                 self.settle();
                 return commands;
             }
-            MouseEventKind::Down(MouseButton::Left) if self.screen == Screen::Processes => {
+            MouseEventKind::Down(MouseButton::Left) if matches!(self.screen, Screen::Processes | Screen::Leaks) => {
                 return self.click(mouse, at);
             }
             _ => {}
@@ -46,31 +56,44 @@ impl App {
 
     fn click(&mut self, mouse: MouseEvent, at: Instant) -> Vec<Command> {
         let Some(update) = self.update.clone() else { return Vec::new() };
-        match self.processes.hit(&update.snapshot, mouse.column, mouse.row) {
-            Some(Hit::Head(field)) => self.processes.sort_by(field),
-            Some(Hit::Line(key)) => {
-                let is_double = self
-                    .last_click
-                    .take()
-                    .is_some_and(|(before, last)| at.saturating_duration_since(before) < DOUBLE_CLICK && last == key);
-                self.processes.select(key.clone());
-                if is_double {
-                    self.settle();
-                    return self.act(Action::OpenDetails);
+        let findings = &update.snapshot.analysis.findings;
+        let clicked = if self.screen == Screen::Leaks {
+            self.leaks.hit(findings, mouse.column, mouse.row).map(Clicked::Finding)
+        } else {
+            match self.processes.hit(&update.snapshot, mouse.column, mouse.row) {
+                Some(Hit::Head(field)) => {
+                    self.processes.sort_by(field);
+                    None
                 }
-                self.last_click = Some((at, key));
+                Some(Hit::Line(key)) => Some(Clicked::Line(key)),
+                None => None,
             }
-            None => {}
+        };
+        if let Some(clicked) = clicked {
+            let is_double = self
+                .last_click
+                .take()
+                .is_some_and(|(before, last)| at.saturating_duration_since(before) < DOUBLE_CLICK && last == clicked);
+            match clicked.clone() {
+                Clicked::Line(key) => self.processes.select(key),
+                Clicked::Finding(key) => self.leaks.select(key),
+            }
+            if is_double {
+                self.settle();
+                return self.act(Action::OpenDetails);
+            }
+            self.last_click = Some((at, clicked));
         }
         self.settle();
         Vec::new()
     }
 
     fn scroll(&mut self, lines: isize) {
-        if self.screen == Screen::Processes {
-            self.processes.scroll_lines(lines);
-        } else {
-            self.scroll_text(if lines > 0 { Action::MoveDown } else { Action::MoveUp });
+        let step = if lines > 0 { Action::MoveDown } else { Action::MoveUp };
+        match self.screen {
+            Screen::Processes => self.processes.scroll_lines(lines),
+            Screen::Leaks => self.move_in_leaks(step),
+            _ => self.scroll_text(step),
         }
         self.settle();
     }

@@ -45,6 +45,7 @@ fn draw_all(app: &App, buf: &mut Buffer) {
     let body = body(screen);
     match app.screen {
         Screen::Processes => app.processes.draw(buf, update, &app.theme),
+        Screen::Leaks => app.leaks.draw(buf, update, app.since, &app.theme),
         Screen::Log { offset } => log::draw(buf, body, &app.log, offset, &app.theme),
         Screen::Ended { offset } => ended::draw(buf, body, update, offset, &app.theme),
     }
@@ -114,6 +115,23 @@ fn bar(app: &App, area: Rect) -> Vec<(u16, Action, &str, &str)> {
             (Action::Quit, "quit"),
         ],
         (Screen::Processes, _) => ACTIONS.iter().filter_map(|spec| Some((spec.action, spec.bar?))).collect(),
+        (Screen::Leaks, Temporality::Past(_)) => vec![
+            (Action::Back, "back to the list"),
+            (Action::OpenDetails, "show process"),
+            (Action::Earlier, "earlier"),
+            (Action::Later, "later"),
+            (Action::GoLive, "live"),
+            (Action::Quit, "quit"),
+        ],
+        (Screen::Leaks, _) => vec![
+            (Action::Back, "back to the list"),
+            (Action::OpenDetails, "show process"),
+            (Action::Signal, "signal"),
+            (Action::DropCaches, "drop caches"),
+            (Action::Earlier, "past"),
+            (Action::Help, "help"),
+            (Action::Quit, "quit"),
+        ],
         _ => vec![
             (Action::Back, "back to the list"),
             (Action::MoveDown, "scroll"),

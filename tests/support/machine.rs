@@ -18,6 +18,9 @@ const MIB: u64 = 1 << 20;
 pub enum Crowd {
     /// nginx, a Node application that leaks, a database in a container, a shell, kernel threads.
     Server,
+    /// The same with more that grows: a service whose workers grow in turn, files in a tmpfs, a cache that fills, a job
+    /// that began late.
+    Leaks,
     /// Names that a terminal would obey or that are hard to align, readings that are refused, old or not there,
     /// numbers beyond any machine.
     Odd,
@@ -33,6 +36,7 @@ pub fn sample(crowd: Crowd, second: u64) -> Sample {
     let at = BootMs(BOOT_MS + second * 1000);
     let mut processes = match crowd {
         Crowd::Server => server(second, at),
+        Crowd::Leaks => [server(second, at), leaks(second, at)].concat(),
         Crowd::Odd => odd(at),
         Crowd::Nobody => Vec::new(),
     };
@@ -51,7 +55,7 @@ pub fn sample(crowd: Crowd, second: u64) -> Sample {
             cpus: 2,
             users: users.map(|(uid, name)| (uid, Text::from(name))).into(),
         }),
-        system: system(second, at),
+        system: system(crowd, second, at),
         scan: Scan {
             cost_us: 900,
             denied: processes.iter().filter(|process| process.is_denied()).count() as u32,
@@ -62,17 +66,18 @@ pub fn sample(crowd: Crowd, second: u64) -> Sample {
     }
 }
 
-fn system(second: u64, at: BootMs) -> SystemSample {
+fn system(crowd: Crowd, second: u64, at: BootMs) -> SystemSample {
     let mut system = SystemSample { uptime_s: at.0 / 1000, ..SystemSample::default() };
     // The leak takes what is available, a third of a MiB a second.
     let leaked = second * MIB / 3;
+    let files = if crowd == Crowd::Leaks { second * MIB / 8 } else { 0 };
     for (name, bytes) in [
         ("MemTotal", 1956 * MIB),
         ("MemFree", 190 * MIB - leaked.min(100 * MIB)),
         ("MemAvailable", 272 * MIB - leaked.min(200 * MIB)),
         ("Buffers", 4 * MIB),
-        ("Cached", 190 * MIB),
-        ("Shmem", 26 * MIB),
+        ("Cached", 190 * MIB + files),
+        ("Shmem", 26 * MIB + files),
         ("AnonPages", 1344 * MIB + leaked),
         ("Slab", 61 * MIB),
         ("SReclaimable", 25 * MIB),
@@ -214,6 +219,33 @@ fn server(second: u64, at: BootMs) -> Vec<ProcessSample> {
                 .memory(64 * MIB, 61 * MIB, 60 * MIB)
                 .done(),
         );
+    }
+    all
+}
+
+/// What grows beside the server's own leak.
+fn leaks(second: u64, at: BootMs) -> Vec<ProcessSample> {
+    let pool = "/system.slice/php8.2-fpm.service";
+    let size = |kib: u64| (kib + 8192) << 10;
+    // One worker in five seconds grows, each of them once in 40.
+    let mut all: Vec<ProcessSample> = (0..8u64)
+        .map(|worker| {
+            let kib = 20_480 + (second + 5 * worker) / 40 * 640;
+            make(1500 + worker as u32, 33, "php-fpm8.2", b"php-fpm: pool www", pool, at)
+                .memory(size(kib), (kib + 1024) << 10, kib << 10)
+                .fds(9)
+                .done()
+        })
+        .collect();
+    let cache = 30_720 + (81_920.0 * (1.0 - (-(second as f64) / 100.0).exp())) as u64;
+    let job = 15_360 + second.saturating_sub(80) * 256;
+    for (pid, comm, command, kib) in [
+        (1600, "redis-server", &b"/usr/bin/redis-server 127.0.0.1:6379"[..], cache),
+        (1610, "python3", b"python3 /srv/report/nightly.py", job),
+    ] {
+        let service = format!("/system.slice/{comm}.service");
+        let made = make(pid, 1000, comm, command, &service, at);
+        all.push(made.memory(size(kib), (kib + 2048) << 10, kib << 10).fds(14).done());
     }
     all
 }

@@ -28,6 +28,14 @@ impl Program {
         child(name, &["files", &count.to_string(), &ms.to_string()])
     }
 
+    /// The same with no more than `limit` files allowed.
+    pub fn limited_file_leaker(name: &str, count: u32, ms: u32, limit: u32) -> Self {
+        let script = format!("ulimit -n {limit}; exec \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, "sh"]).arg(child_program());
+        start(name, command.args([name, "files", &count.to_string(), &ms.to_string()]))
+    }
+
     /// A process that ignores SIGTERM.
     pub fn stubborn(name: &str) -> Self {
         child(name, &["stubborn"])

@@ -97,8 +97,22 @@ impl Terminal {
         state.screen()
     }
 
-    fn wait(&self, what: &str, mut condition: impl FnMut(&State) -> bool) -> MutexGuard<'_, State> {
-        let deadline = Instant::now() + PATIENCE;
+    /// The same for what takes its time: a verdict.
+    pub fn wait_long_for(&self, what: &str, mut condition: impl FnMut(&Screen) -> bool) -> Screen {
+        self.wait_within(5 * PATIENCE, what, |state| condition(&state.screen())).screen()
+    }
+
+    fn wait(&self, what: &str, condition: impl FnMut(&State) -> bool) -> MutexGuard<'_, State> {
+        self.wait_within(PATIENCE, what, condition)
+    }
+
+    fn wait_within(
+        &self,
+        patience: Duration,
+        what: &str,
+        mut condition: impl FnMut(&State) -> bool,
+    ) -> MutexGuard<'_, State> {
+        let deadline = Instant::now() + patience;
         let mut state = self.view.lock();
         while !condition(&state) {
             assert!(!state.ended, "the program ended before: {what}\n{}", state.screen().framed());

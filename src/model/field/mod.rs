@@ -123,6 +123,8 @@ pub enum Aggregate {
     UpperBound,
     /// The largest member's.
     Max,
+    /// The worst member's, or that of the services they make up.
+    Worst,
     /// Nothing to say of a group.
     None,
 }

@@ -86,9 +86,9 @@ fields! {
         |row| row.aged(&row.process.rollup).map(|rollup| Value::Bytes(rollup.pss));
     "rss" "RSS" Bytes Statm 6 [goes 2] UpperBound (0, 0), "Resident set size: memory in RAM, shared pages counted in full.",
         |row| row.process.resident.map(|resident| Value::Bytes(resident.rss));
-    "uss" "USS" Bytes Rollup 6 [goes 8] Sum (4, 14), "Unique set size: private memory, what the machine gets back when the process ends.",
+    "uss" "USS" Bytes Rollup 6 [goes 9] Sum (4, 14), "Unique set size: private memory, what the machine gets back when the process ends.",
         |row| row.aged(&row.process.rollup).map(|rollup| Value::Bytes(rollup.uss));
-    "swap" "SWAP" Bytes Status 6 [goes 7] Sum (0, 0), "Anonymous memory that was swapped out (VmSwap).", |row| row.swap().map(Value::Bytes);
+    "swap" "SWAP" Bytes Status 6 [goes 8] Sum (0, 0), "Anonymous memory that was swapped out (VmSwap).", |row| row.swap().map(Value::Bytes);
     "swap_pss" "SWPSS" Bytes Rollup 6 Sum (4, 14), "Swap, each shared entry divided by the number of processes that share it.",
         |row| row.aged(&row.process.rollup).map(|rollup| Value::Bytes(rollup.swap_pss));
     "footprint" "FOOT" Bytes Rollup 6 Sum (4, 14), "PSS + SwapPss: the honest cost of a process.",
@@ -111,12 +111,9 @@ fields! {
     "history" "HISTORY" Series History 12 [goes 5] Sum (0, 0), "Private memory and swap over time.", |row| row.growth().map(Value::BytesPerMinute);
     "growth" "+/MIN" BytesPerMinute History 8 [goes 3] Sum (0, 0), "Growth of private memory and swap per minute: the median slope over the history, not one step.",
         |row| row.growth().map(Value::BytesPerMinute);
-    "verdict" "VERDICT" Text History 11 [goes 9] None (0, 0),
+    "verdict" "VERDICT" Text History 11 [goes 7] Worst (0, 0),
         "How its memory, descriptors and threads behave over time, and how sure that is in percent.",
-        |row| row.verdict().map(|(verdict, percent)| {
-            let text = if verdict.is_rising() { format!("{} {percent}", verdict.word()).into() } else { verdict.word().into() };
-            Value::Ranked(verdict as u32 * 100 + u32::from(percent), text)
-        });
+        |row| row.verdict().map(|(verdict, percent)| Value::verdict(verdict, percent));
     "mem_percent" "MEM%" Percent Statm 5 UpperBound (0, 0), "RSS as a share of the machine's RAM.",
         |row| row.process.resident.and_then(|resident| {
             row.snapshot.sample.system.meminfo.mem_total.map(|total| Value::Percent(resident.rss as f64 * 100.0 / total.max(1) as f64))

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::time::Duration;
 
+use crate::model::judgement::Verdict;
 use crate::units::{Bytes, BytesPerMinute, BytesPerSecond, Percent, Span};
 
 /// A value with its unit.
@@ -28,6 +29,15 @@ pub enum Value<'a> {
     Text(Cow<'a, str>),
     /// Words that have an order of their own.
     Ranked(u32, Cow<'a, str>),
+}
+
+impl Value<'static> {
+    /// A verdict, with its certainty in percent where it says that something rises.
+    pub fn verdict(verdict: Verdict, percent: u8) -> Self {
+        let word = verdict.word();
+        let text = if verdict.is_rising() { format!("{word} {percent}").into() } else { word.into() };
+        Self::Ranked(verdict as u32 * 100 + u32::from(percent), text)
+    }
 }
 
 impl Value<'_> {

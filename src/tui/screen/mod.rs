@@ -1,6 +1,7 @@
 //! The screens between the header and the function bar.
 
 pub mod ended;
+pub mod leaks;
 pub mod log;
 pub mod processes;
 
@@ -11,6 +12,8 @@ use super::action::Action;
 pub enum Screen {
     /// The list of processes.
     Processes,
+    /// What grows.
+    Leaks,
     /// What was done.
     Log {
         /// Lines scrolled away.

@@ -3,6 +3,7 @@
 pub mod graph;
 pub mod line;
 pub mod meter;
+pub mod plot;
 pub mod popup;
 pub mod text_input;
 pub mod wrap;

@@ -70,8 +70,8 @@ pub struct Processes {
 }
 
 /// Columns that are shown unless others are chosen.
-pub const DEFAULT_COLUMNS: [&str; 10] =
-    ["pid", "user", "pss", "rss", "uss", "swap", "fds", "history", "growth", "command"];
+pub const DEFAULT_COLUMNS: [&str; 11] =
+    ["pid", "user", "pss", "rss", "uss", "swap", "fds", "history", "growth", "verdict", "command"];
 
 impl Processes {
     /// A panel with these columns, sorted by PSS.
@@ -193,6 +193,36 @@ impl Processes {
     /// Selects a line.
     pub fn select(&mut self, key: LineKey) {
         self.selected = Some(key);
+    }
+
+    /// Goes to a process, whatever hides it. Says whether the filter had to go for it.
+    pub fn go_to_process(&mut self, row: &Row<'_>) -> bool {
+        let is_hidden = self.filter.as_ref().is_some_and(|filter| !filter.matches(row));
+        if is_hidden {
+            self.set_filter(None);
+        }
+        if self.group.is_some() {
+            self.set_group(None);
+        }
+        self.folded.clear();
+        self.select(LineKey::Process(row.process.key));
+        self.reveal();
+        is_hidden
+    }
+
+    /// Goes to the opened group that this process is in. Says whether the filter had to go for it.
+    pub fn go_to_group(&mut self, by: GroupBy, row: &Row<'_>) -> bool {
+        let is_hidden = self.filter.as_ref().is_some_and(|filter| !filter.matches(row));
+        if is_hidden {
+            self.set_filter(None);
+        }
+        self.set_group(Some(by));
+        let group = LineKey::Group(by.name_of(row));
+        // Groups begin folded: `folded` holds those that were opened.
+        self.folded.insert(group.clone());
+        self.select(group);
+        self.reveal();
+        is_hidden
     }
 
     /// Shows the selected line when the list is built next.

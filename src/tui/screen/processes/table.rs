@@ -8,9 +8,11 @@ use super::list::Line;
 use super::{LineKey, Processes};
 use crate::model::field::{Aggregate, ProcessField, Unit, Value};
 use crate::model::group::Bound;
+use crate::model::judgement::Verdict;
 use crate::model::reading::Reading;
 use crate::model::snapshot::{Row, Snapshot};
 use crate::session::update::Update;
+use crate::tui::finding;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::graph::{self, Scale};
 use crate::tui::widget::line::{columns, fill, put, put_right};
@@ -141,7 +143,13 @@ fn draw_line(
                 } else if field.width == 0 {
                     painter.command(cell, &row, follows, *fold, is_tagged);
                 } else {
-                    painter.value(cell, field, &(field.get)(&row), Bound::Exact);
+                    painter.value(
+                        cell,
+                        field,
+                        &(field.get)(&row),
+                        Bound::Exact,
+                        row.judged().map(|judged| judged.verdict),
+                    );
                 }
             }
             Line::Group { group, is_folded } => {
@@ -152,7 +160,7 @@ fn draw_line(
                     painter.text(cell, &text, painter.theme.style(Role::Title));
                 } else if field.unit != Unit::Series && field.aggregate != Aggregate::None {
                     let (reading, bound) = group.total(snapshot, field);
-                    painter.value(cell, field, &reading, bound);
+                    painter.value(cell, field, &reading, bound, None);
                 }
             }
         }
@@ -169,9 +177,16 @@ impl Painter<'_> {
         put(self.buf, cell.x, cell.y, cell.width, text, self.style.unwrap_or(style));
     }
 
-    fn value(&mut self, cell: Rect, field: &ProcessField, reading: &Reading<Value<'_>>, bound: Bound) {
+    fn value(
+        &mut self,
+        cell: Rect,
+        field: &ProcessField,
+        reading: &Reading<Value<'_>>,
+        bound: Bound,
+        verdict: Option<Verdict>,
+    ) {
         let (text, role) = match reading {
-            Reading::Value(value) => (value.to_string(), role_of(field, value)),
+            Reading::Value(value) => (value.to_string(), role_of(field, value, verdict)),
             Reading::Stale(value, _) => (value.to_string(), Role::Stale),
             Reading::Pending => (self.theme.pick("·", ".").to_owned(), Role::Muted),
             _ => ("-".to_owned(), Role::Muted),
@@ -238,8 +253,10 @@ const GROWING: f64 = 262_144.0;
 /// The least that a history's height stands for, in bytes.
 const LEAST_SCALE: f32 = 262_144.0;
 
-fn role_of(field: &ProcessField, value: &Value<'_>) -> Role {
+fn role_of(field: &ProcessField, value: &Value<'_>, verdict: Option<Verdict>) -> Role {
     match (field.key, value) {
+        ("growth", Value::BytesPerMinute(rate)) if *rate > 0.0 && verdict == Some(Verdict::Leaking) => Role::Danger,
+        ("verdict", Value::Ranked(rank, _)) => finding::role(Verdict::of_rank(*rank / 100)),
         ("growth", Value::BytesPerMinute(rate)) if *rate > GROWING => Role::Growing,
         ("fd_percent", Value::Percent(share)) if *share >= 80.0 => Role::Danger,
         ("swap" | "swap_pss" | "locked" | "hugetlb", Value::Bytes(0)) => Role::Muted,
@@ -334,6 +351,8 @@ mod tests {
     #[test]
     fn what_tells_who_grows_stays_longest() {
         assert_eq!(keys(120).len(), DEFAULT_COLUMNS.len());
+        let at_100 = ["pid", "user", "pss", "rss", "swap", "fds", "history", "growth", "verdict", "command"];
+        assert_eq!((keys(92)[7], keys(100)), ("verdict", at_100.to_vec()));
         assert_eq!(keys(80), ["pid", "user", "pss", "rss", "fds", "history", "growth", "command"]);
         assert_eq!(keys(50), ["pid", "pss", "rss", "growth", "command"]);
         assert_eq!(keys(3), ["command"]);

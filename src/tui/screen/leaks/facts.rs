@@ -1,0 +1,90 @@
+//! What is said of a finding, in sentences.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::model::judgement::{Finding, Limit, Meeting, Verdict};
+use crate::session::update::Update;
+use crate::tui::event::{time_ahead, time_of_day};
+use crate::tui::finding::{NEVER_MS, amount, meeting_interval, rate, rate_interval, role, signed, span, until};
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widget::line::put;
+use crate::tui::widget::wrap::wrap;
+
+/// Writes what is said; gives the lines that it takes.
+pub(super) fn draw(buf: &mut Buffer, area: Rect, update: &Update, finding: &Finding, theme: &Theme) -> u16 {
+    let sample = &update.snapshot.sample;
+    let width = area.width.saturating_sub(2);
+    let mut lines: Vec<(String, Role)> = Vec::new();
+    let mut say = |text: &str, role: Role| lines.extend(wrap(text, width).into_iter().map(|line| (line, role)));
+    say(&verdict(finding), role(finding.judgement.verdict));
+    let limits = limits(finding, sample.wall_ms);
+    if !limits.is_empty() {
+        say(&limits, Role::Text);
+    }
+    say(&course(finding, sample.wall_ms, sample.at.since(finding.judgement.since), theme), Role::Text);
+    // Where there is hardly room for a picture, words have it.
+    let most = if area.height < 9 { area.height } else { 5.min(area.height) };
+    let mut y = area.y;
+    for (line, role) in lines.iter().take(usize::from(most)) {
+        put(buf, area.x + 1, y, width, line, theme.style(*role));
+        y += 1;
+    }
+    y - area.y
+}
+
+/// `node[1234], private memory: leaking, 99 % sure`.
+fn verdict(finding: &Finding) -> String {
+    let judgement = &finding.judgement;
+    let sure = (f64::from(judgement.confidence) * 100.0).clamp(0.0, 99.0).floor();
+    let more = match judgement.verdict {
+        Verdict::Leaking => format!("{sure:.0} % sure"),
+        Verdict::WarmingUp => "ever more slowly: a cache that fills, or a start".to_owned(),
+        _ if judgement.needs_ms > 0 => format!("{} more to tell whether it leaks", span(judgement.needs_ms as f64)),
+        _ => "no leak as far as it can be told".to_owned(),
+    };
+    format!("{}, {}: {}, {more}", finding.name, finding.quantity.title(), judgement.verdict.word())
+}
+
+/// How it went so far.
+fn course(finding: &Finding, wall_ms: i64, age_ms: u64, theme: &Theme) -> String {
+    let (judgement, quantity) = (&finding.judgement, finding.quantity);
+    let began = time_of_day(wall_ms.saturating_sub_unsigned(age_ms));
+    format!(
+        "{}{} for {} since {began}: {} {} {} ({})",
+        rate(finding),
+        in_brackets(&rate_interval(finding)),
+        span(age_ms as f64),
+        amount(quantity, judgement.from),
+        theme.pick("→", "->"),
+        amount(quantity, judgement.level),
+        signed(quantity, judgement.gain()),
+    )
+}
+
+/// An interval after what it is of; nothing where it says no more.
+fn in_brackets(interval: &str) -> String {
+    if interval.contains(" to ") { format!(" ({interval})") } else { String::new() }
+}
+
+/// What is full when, the first to be met first.
+fn limits(finding: &Finding, wall_ms: i64) -> String {
+    let of = |meeting: &Meeting| {
+        let size = amount(finding.quantity, meeting.size);
+        let what = match meeting.limit {
+            Limit::Memory | Limit::Swap => format!("{} of {size} full", meeting.limit.title()),
+            _ => format!("{} of {size} met", meeting.limit.title()),
+        };
+        match until(meeting.in_ms).as_str() {
+            "now" => format!("{what} now"),
+            "never" => format!("{what} never"),
+            time => format!(
+                "{what} in {time} at {}{}",
+                time_ahead(wall_ms, meeting.in_ms.min(NEVER_MS)),
+                in_brackets(&meeting_interval(meeting))
+            ),
+        }
+    };
+    let shown: Vec<String> = finding.meetings.iter().map(of).collect();
+    shown.join("; ")
+}
