@@ -49,14 +49,14 @@ fn leaking(scene: &Scene<'_>, sentence: Sentence) -> Sentence {
         .say(verb)
         .put("quantity", Amount::Text(worst.quantity.title().into()));
     if let Some(end) = worst.end().or(worst.first_meeting()) {
-        sentence = sentence
-            .say(": ")
-            .put("limit", Amount::Text(end.limit.title().into()))
-            .say(" full in ")
-            .put("in", Amount::Milliseconds(end.in_ms));
+        sentence = sentence.say(": ").put("limit", Amount::Text(end.limit.title().into())).say(" full");
+        if end.in_ms >= 1000.0 {
+            sentence = sentence.say(" in ").put("in", Amount::Milliseconds(end.in_ms));
+        }
     }
     match leaks.count() {
         0 => sentence.say("."),
+        1 => sentence.say(". ").put("more", Amount::Count(1.0)).say(" more leaks."),
         more => sentence.say(". ").put("more", Amount::Count(more as f64)).say(" more leak."),
     }
 }

@@ -11,7 +11,19 @@ use crate::model::process::{ProcessSample, Status};
 use crate::model::reading::{BootMs, Reading};
 
 /// Findings that are told one by one, beside those that leak.
-const MOST_GROWING: usize = 5;
+const MOST_GROWING: usize = 3;
+
+/// What a process has before it starts.
+const NOTHING: Status = Status {
+    rss_anon: Reading::Value(0),
+    rss_file: Reading::Value(0),
+    rss_shmem: Reading::Value(0),
+    swap: 0,
+    peak_rss: 0,
+    page_tables: 0,
+    locked: 0,
+    hugetlb: 0,
+};
 
 /// What every finding has to say for itself.
 pub(super) fn tell(scene: &Scene<'_>) -> Vec<Sentence> {
@@ -21,17 +33,28 @@ pub(super) fn tell(scene: &Scene<'_>) -> Vec<Sentence> {
         let is_leak = finding.judgement.verdict == Verdict::Leaking;
         growing += usize::from(!is_leak);
         if growing > MOST_GROWING {
-            break;
+            continue;
         }
         let mut told = vec![growth(scene, finding)];
         told.extend(restarts(scene, finding));
-        if is_leak {
-            told.extend(kind(scene, finding));
-        }
-        if finding.judgement.verdict != Verdict::WarmingUp {
-            told.extend(limit::tell(finding));
+        // What has given its memory back meets no limit.
+        if ends(scene, finding).is_some_and(|[from, to]| to > from) {
+            told.extend(is_leak.then(|| kind(scene, finding)).flatten());
+            if finding.judgement.verdict != Verdict::WarmingUp {
+                told.extend(limit::tell(finding));
+            }
         }
         sentences.extend(told.into_iter().map(|sentence| sentence.about(place)));
+    }
+    let rest = growing.saturating_sub(MOST_GROWING);
+    if rest > 0 {
+        let verb = if rest == 1 { " more grows" } else { " more grow" };
+        sentences.push(
+            Sentence::new(Topic::Growth)
+                .put("more", Amount::Count(rest as f64))
+                .say(verb)
+                .say(", and that can't be called a leak so far."),
+        );
     }
     sentences
 }
@@ -51,7 +74,7 @@ pub(super) fn subject(scene: &Scene<'_>, finding: &Finding) -> String {
     match &finding.subject {
         Subject::Process(_) => finding.name.clone(),
         Subject::Group(key) => match scene.history.service(key) {
-            Some(service) if service.members == 1 => format!("the service {}", service.name),
+            Some(service) if service.members < 2 => format!("the service {}", service.name),
             Some(service) => format!("the {} processes of {} together", service.members, service.name),
             None => finding.name.clone(),
         },
@@ -70,9 +93,7 @@ fn growth(scene: &Scene<'_>, finding: &Finding) -> Sentence {
     };
     let topic = if judgement.verdict == Verdict::Leaking { Topic::Leak } else { Topic::Growth };
     let lasted = scene.last.at.since(judgement.since) as f64;
-    // The floor is what it stood on for a while: a smooth growth began below it.
-    let from = value_at(scene, finding, judgement.since).map_or(judgement.from, |began| began.min(judgement.from));
-    let to = value_at(scene, finding, scene.last.at).unwrap_or(judgement.level);
+    let [from, to] = ends(scene, finding).unwrap_or([judgement.from, judgement.level]);
     let sentence = Sentence::new(topic)
         .put("subject", Amount::Text(subject(scene, finding)))
         .say(verb)
@@ -115,6 +136,13 @@ fn growth(scene: &Scene<'_>, finding: &Finding) -> Sentence {
             (None, None) => sentence.say(". It does not grow evenly enough to be called a leak."),
         },
     }
+}
+
+/// Where a finding's quantity stood when its growth began, and where it stands now.
+fn ends(scene: &Scene<'_>, finding: &Finding) -> Option<[f64; 2]> {
+    let began = value_at(scene, finding, finding.judgement.since)?;
+    // The floor is what it stood on for a while: a smooth growth began below it.
+    Some([began.min(finding.judgement.from), value_at(scene, finding, scene.last.at)?])
 }
 
 /// What a finding's quantity was at a moment, in its units.
@@ -162,14 +190,12 @@ fn kind(scene: &Scene<'_>, finding: &Finding) -> Option<Sentence> {
     match (&finding.subject, finding.quantity) {
         (Subject::Process(key), Quantity::Private) => {
             let status = |process: &ProcessSample| process.status.reading.value();
-            let now = status(scene.last.process(*key)?)?;
-            let before = status(scene.first.process(*key)?)?;
-            private_kind(&before, &now)
+            let now = scene.last.process(*key).and_then(|now| status(now));
+            // Who was not there yet gained all that it has.
+            let before = scene.first.process(*key).map_or(Some(NOTHING), |before| status(before));
+            Some(before.zip(now).and_then(|(before, now)| private_kind(&before, &now)).unwrap_or_else(anonymous))
         }
-        (Subject::Group(_), Quantity::Private) => Some(
-            Sentence::new(Topic::Kind)
-                .say("It is anonymous memory, in RAM or in swap: heaps, stacks, private mappings."),
-        ),
+        (_, Quantity::Private) => Some(anonymous()),
         (_, Quantity::Fds) => Some(
             Sentence::new(Topic::Kind)
                 .say("Files, sockets or pipes are opened and never closed; each costs kernel memory as well."),
@@ -203,6 +229,10 @@ fn kind(scene: &Scene<'_>, finding: &Finding) -> Option<Sentence> {
         (_, Quantity::PageTables) => Some(Sentence::new(Topic::Kind).say("It is the tables of what it has mapped.")),
         _ => None,
     }
+}
+
+fn anonymous() -> Sentence {
+    Sentence::new(Topic::Kind).say("It is anonymous memory, in RAM or in swap: heap, stacks, private mappings.")
 }
 
 fn private_kind(before: &Status, now: &Status) -> Option<Sentence> {

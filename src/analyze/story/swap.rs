@@ -92,7 +92,7 @@ fn kills(scene: &Scene<'_>) -> Option<Sentence> {
     let kills = scene.count(|sample: &Sample| sample.system.vmstat.oom_kills).filter(|kills| *kills > 0.0)?;
     Some(
         Sentence::new(Topic::Kill)
-            .say("The kernel's OOM killer struck ")
+            .say("The OOM killer, of the machine or of a control group, struck ")
             .put("oom_kills", Amount::Count(kills))
             .say(if kills < 1.5 { " time" } else { " times" })
             .say(" while it was watched: dmesg names the victims."),

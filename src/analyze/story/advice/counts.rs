@@ -49,10 +49,8 @@ fn raise(case: &Case<'_>, pid: u32) -> Option<Advice> {
         commands,
         why: case
             .why()
-            .say(", and its limit of ")
+            .say(", and its limit is ")
             .put("fd_limit", Amount::Count(limit))
-            .say(" is met in ")
-            .put("in", Amount::Milliseconds(meeting.in_ms))
             .say("; ")
             .put("advised", Amount::Count(more))
             .say(" would last ")
