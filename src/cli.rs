@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::said::Said;
-use crate::config::value::{FieldName, Filter, Grouping, Interval};
+use crate::config::value::{FieldName, Filter, Grouping, Interval, Span};
 
 /// A memory explorer: who eats the memory, since when, how fast, and what to do about it.
 ///
@@ -31,8 +31,9 @@ Examples:
   memtide ps --sort pss --top 10      the ten largest by proportional memory
   memtide ps --group unit --total     systemd units and their sum
   memtide free                        where every byte of RAM is
+  memtide diagnose                    who leaks, until when, and what to do about it
 
-Exit status: 0 done, 1 it failed, 2 wrong usage.";
+Exit status: 0 done, 1 it failed, 2 wrong usage; diagnose: 3 something leaks.";
 
 /// What every command takes.
 #[derive(Args, Debug)]
@@ -52,6 +53,8 @@ pub enum Command {
     Ps(Ps),
     /// Prints where every byte of RAM and swap is
     Free(Free),
+    /// Watches for a while and says in plain words what leaks, until when, and what to do
+    Diagnose(Diagnose),
     /// Prints settings
     Config(Config),
 }
@@ -141,6 +144,43 @@ pub struct Free {
     #[arg(long, short, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "1s")]
     pub watch: Option<Interval>,
 }
+
+/// How a story is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Report {
+    /// Sentences for people.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// `memtide diagnose`.
+#[derive(Args, Debug)]
+#[command(after_help = DIAGNOSE_EXAMPLES)]
+pub struct Diagnose {
+    /// Only this process; otherwise every process, every service and the kernel
+    #[arg(value_name = "PID")]
+    pub pid: Option<u32>,
+    /// For how long to watch: a slow leak shows in a long watch alone
+    #[arg(long = "for", value_name = "TIME", default_value = "2m")]
+    pub span: Span,
+    /// Time between looks
+    #[arg(long, value_name = "TIME", default_value = "1s")]
+    pub interval: Interval,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Report,
+}
+
+const DIAGNOSE_EXAMPLES: &str = "\
+Ctrl-C ends the watch early and tells what is known so far.
+
+Examples:
+  memtide diagnose                         two minutes of the whole machine
+  memtide diagnose --for 10m 1234          ten minutes of one process
+  memtide diagnose --format json | jq .    every number, for a script
+
+Exit status: 0 nothing leaks so far, 1 it failed, 2 wrong usage, 3 something leaks.";
 
 /// `memtide config`.
 #[derive(Args, Debug)]

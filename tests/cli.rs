@@ -79,12 +79,25 @@ fn wrong_usage_is_told_with_the_mend_and_status_2() {
         (&["ps", "--sort", "growth"], "`memtide` shows it live"),
         (&["ps", "growth>1M"], "`memtide` filters it live"),
         (&["ps", "--watch=1y"], "10m, 1h"),
+        (&["diagnose", "--for", "0s"], "use 1s to 7d"),
     ] {
         let output = memtide(args);
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
         assert!(error.contains(mend), "{args:?}: {error}");
     }
+}
+
+#[test]
+fn a_watch_of_a_recorded_tree_is_a_story_as_text_and_as_json() {
+    let tree = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/roots/amazon-linux-2-4.14");
+    let text = memtide(&["diagnose", "--root", tree, "--for", "1s"]);
+    assert_eq!(text.status.code(), Some(0));
+    assert!(stdout(&text).contains("Not enough data yet: 30 s more are needed."), "{}", stdout(&text));
+    let json = memtide(&["diagnose", "--root", tree, "--for", "1s", "--format", "json", "1"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&json)).expect("JSON");
+    assert_eq!((&json["schema"], &json["outcome"]), (&"memtide.diagnose/1".into(), &"not enough data".into()));
+    assert_eq!((&json["asked"]["pid"], &json["needs_ms"]), (&1.into(), &30_000.into()));
 }
 
 #[test]

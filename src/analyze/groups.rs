@@ -185,7 +185,7 @@ impl Group {
 
 /// A service is the control group that something manages; in a login session or the root group, where anything may
 /// be, it is what has the same name and owner.
-fn name_of(identity: &Identity) -> Option<(Text, String)> {
+pub(super) fn name_of(identity: &Identity) -> Option<(Text, String)> {
     let membership = &identity.cgroup;
     if membership.memory.is_empty() || identity.is_kernel_thread {
         return None;

@@ -19,6 +19,7 @@ use crate::model::key::ProcessKey;
 use crate::model::process::ProcessSample;
 use crate::model::reading::BootMs;
 use crate::model::sample::Sample;
+use crate::model::text::Text;
 
 /// Everything that is remembered.
 #[derive(Default)]
@@ -48,6 +49,21 @@ pub struct EndedTrack {
     pub wall_ms: i64,
     /// Its private memory and swap while it was watched, KiB.
     pub private: Series,
+    /// What was said of its private memory at the end.
+    pub said: Judgement,
+}
+
+/// What is known of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service<'a> {
+    /// Its name for people, escaped.
+    pub name: &'a str,
+    /// Processes alive.
+    pub members: u32,
+    /// Processes of it that ended while they grew, in the last hours.
+    pub relapses: usize,
+    /// What those had gained together, bytes.
+    pub lost: u64,
 }
 
 /// Memory that all tracks together may take.
@@ -139,7 +155,9 @@ impl History {
             let last = track.look(about, &mut self.scratch);
             self.groups.leave(group, track.share, Some((&last, about.now)));
         }
+        let said = shown(Quantity::Private, &track.private.judgement(about.now), &self.observed);
         self.ended.push(EndedTrack {
+            said,
             process: track.process,
             at: sample.at,
             wall_ms: sample.wall_ms,
@@ -210,6 +228,18 @@ impl History {
             Subject::Machine => self.machine.watch(quantity)?.judgement(now),
         };
         Some(shown(quantity, &judgement, &self.observed))
+    }
+
+    /// The service that a finding of [`Subject::Group`] is about.
+    pub fn service(&self, key: &Text) -> Option<Service<'_>> {
+        let group = self.groups.get(key)?;
+        let (relapses, lost_kib) = group.relapses(self.now);
+        Some(Service { name: &group.name, members: group.members, relapses, lost: lost_kib * 1024 })
+    }
+
+    /// The watched time of the sample pushed last: time that nobody watched has not passed.
+    pub(super) fn watched(&self) -> BootMs {
+        self.now
     }
 
     fn track(&self, key: ProcessKey) -> Option<&Track> {

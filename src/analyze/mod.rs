@@ -16,6 +16,7 @@ pub mod runtime;
 pub mod series;
 mod shape;
 mod standing;
+pub mod story;
 mod track;
 pub mod trend;
 #[cfg(test)]

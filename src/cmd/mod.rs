@@ -1,6 +1,7 @@
 //! One short file a command: from arguments to calls, no logic of its own.
 
 mod config;
+mod diagnose;
 mod free;
 mod live;
 mod ps;
@@ -23,6 +24,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         None => live::run(cli.said, &cli.common),
         Some(Command::Ps(args)) => ps::run(&args, &cli.common),
         Some(Command::Free(args)) => free::run(&args, &cli.common),
+        Some(Command::Diagnose(args)) => diagnose::run(&args, &cli.common),
         Some(Command::Config(args)) => config::run(&args, &cli.common),
     }
 }

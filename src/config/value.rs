@@ -78,6 +78,27 @@ impl FromStr for Interval {
     }
 }
 
+/// For how long something goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Span(pub Duration);
+
+impl Span {
+    const SHORTEST: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_hours(24 * 7);
+}
+
+impl FromStr for Span {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let span = parse_duration(text).map_err(|error| error.to_string())?;
+        if (Self::SHORTEST..=Self::LONGEST).contains(&span) {
+            Ok(Self(span))
+        } else {
+            Err(format!("`{text}` is out of range: use 1s to 7d"))
+        }
+    }
+}
+
 /// A share of one core, written in percent.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "String")]

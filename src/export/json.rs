@@ -6,6 +6,18 @@
 //!
 //! `memtide.free/1`: `{schema, wall_ms, host, system: {<key>: value}, unknown: {<key>: why}, ram: [{key, bytes}], overlap,
 //! swap: [{path, kind, size, used, priority}], cgroup_limit?: {path, bytes}}`.
+//!
+//! `memtide.diagnose/1`: `{schema, wall_ms, host, began_wall_ms, watched_ms, samples, processes, asked?: {pid, start_time},
+//! outcome: "leaking"|"growing"|"not enough data"|"clear", needs_ms?, headline: SENTENCE, sentences: [SENTENCE],
+//! advice: [{title, commands: [text], why: SENTENCE, risk?}], findings: [FINDING]}`, where a SENTENCE is `{topic, text,
+//! facts: [{key, value, unit}], finding?}` with `finding` its place among the findings, and a FINDING `{subject:
+//! "process"|"group"|"machine", pid?, start_time?, name, quantity, unit, verdict, confidence, rate, rate_low, rate_high,
+//! since_boot_ms, from, to, needs_ms, meetings: [{limit, size, left, in_ms, earliest_ms, latest_ms, is_end}]}`: rates per
+//! minute, confidence from 0 to 1; a time that never comes is `null`.
+
+mod story;
+
+pub use story::story;
 
 use serde_json::{Map, Value as Json, json};
 

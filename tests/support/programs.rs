@@ -107,6 +107,12 @@ impl Program {
         start(name, Command::new("node").arg(script).arg(name))
     }
 
+    /// The same, told to keep its heap within so many MiB.
+    pub fn leaking_node_app_within(name: &str, mib: u32) -> Self {
+        let script = sources().join("leak.js");
+        start(name, Command::new("node").arg(format!("--max-old-space-size={mib}")).arg(script).arg(name))
+    }
+
     /// Its pid.
     pub fn pid(&self) -> u32 {
         self.child.id()
