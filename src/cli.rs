@@ -162,7 +162,7 @@ pub struct Diagnose {
     #[arg(value_name = "PID")]
     pub pid: Option<u32>,
     /// For how long to watch: a slow leak shows in a long watch alone
-    #[arg(long = "for", value_name = "TIME", default_value = "2m")]
+    #[arg(long = "for", value_name = "TIME", default_value = "3m")]
     pub span: Span,
     /// Time between looks
     #[arg(long, value_name = "TIME", default_value = "1s")]
