@@ -1,8 +1,8 @@
 //! What follows from many samples: the history of every process, service and of the machine, and how it is judged. Pure:
 //! time comes with the samples.
 //!
-//! A value goes from [`history`] into the series of a track, a group or the machine; [`judge`] looks at windows of the
-//! series, [`standing`] keeps its verdict from fluttering, [`findings`] ranks what rises by the limit it meets first.
+//! A value goes from [`history`] into the series of a track, a group or the machine; `judge` looks at windows of the
+//! series, `standing` keeps its verdict from fluttering, `findings` ranks what rises by the limit it meets first.
 
 mod bounds;
 pub mod evidence;

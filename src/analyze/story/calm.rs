@@ -19,6 +19,11 @@ const MOST_USERS: usize = 5;
 /// Ended processes that are named.
 const MOST_ENDED: usize = 3;
 
+/// Whether a process that ended may have leaked.
+fn grew(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Growing | Verdict::Leaking)
+}
+
 /// What it comes to, in one sentence.
 pub(super) fn headline(scene: &Scene<'_>, outcome: Outcome) -> Sentence {
     let sentence = Sentence::new(Topic::Outcome);
@@ -33,6 +38,9 @@ pub(super) fn headline(scene: &Scene<'_>, outcome: Outcome) -> Sentence {
             .put("needs", Amount::Milliseconds(needs_ms as f64))
             .say(" more are needed."),
         Outcome::Clear => match scene.asked {
+            Some(key) if scene.ended(key).is_some_and(|ended| grew(ended.said.verdict)) => sentence
+                .put("subject", Amount::Text(name_of(scene, key)))
+                .say(" ended while it grew, before it could be told whether that was a leak."),
             Some(key) => sentence.put("subject", Amount::Text(name_of(scene, key))).say(" does not leak."),
             None => sentence.say("Nothing leaks."),
         },
@@ -165,7 +173,6 @@ pub(super) fn users(scene: &Scene<'_>) -> Option<Sentence> {
 /// Processes that ended while they grew, and the one that was asked for.
 pub(super) fn ended(scene: &Scene<'_>) -> Vec<Sentence> {
     let is_told = |key: ProcessKey| scene.asked.is_none_or(|asked| asked == key);
-    let grew = |verdict: Verdict| matches!(verdict, Verdict::Growing | Verdict::Leaking);
     let ended = scene.history.ended().iter().rev();
     ended
         .filter(|ended| is_told(ended.process.key) && (scene.asked.is_some() || grew(ended.said.verdict)))

@@ -38,7 +38,7 @@ pub(super) fn tell(scene: &Scene<'_>) -> Vec<Sentence> {
         let mut told = vec![growth(scene, finding)];
         told.extend(restarts(scene, finding));
         // What has given its memory back meets no limit.
-        if ends(scene, finding).is_some_and(|[from, to]| to > from) {
+        if rises(scene, finding) {
             told.extend(is_leak.then(|| kind(scene, finding)).flatten());
             if finding.judgement.verdict != Verdict::WarmingUp {
                 told.extend(limit::tell(finding));
@@ -124,6 +124,7 @@ fn growth(scene: &Scene<'_>, finding: &Finding) -> Sentence {
             sentence.say(", ").put("confidence", Amount::Percent(percent)).say(" certain.")
         }
         Verdict::WarmingUp => sentence.say(", ever more slowly: as a cache that fills, or a start."),
+        _ if to <= from => sentence.say("."),
         _ => match (needs_ms(finding), bounded(scene, finding)) {
             (_, Some(most)) => sentence
                 .say(". It may fill ")
@@ -143,6 +144,11 @@ fn ends(scene: &Scene<'_>, finding: &Finding) -> Option<[f64; 2]> {
     let began = value_at(scene, finding, finding.judgement.since)?;
     // The floor is what it stood on for a while: a smooth growth began below it.
     Some([began.min(finding.judgement.from), value_at(scene, finding, scene.last.at)?])
+}
+
+/// Whether what it gained is still there.
+pub(super) fn rises(scene: &Scene<'_>, finding: &Finding) -> bool {
+    ends(scene, finding).is_some_and(|[from, to]| to > from)
 }
 
 /// What a finding's quantity was at a moment, in its units.

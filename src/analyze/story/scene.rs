@@ -75,7 +75,9 @@ impl<'a> Scene<'a> {
             Outcome::Leaking
         } else if self.watched_ms < VERDICT_LEAST_MS && is_alive {
             Outcome::NotEnoughData(VERDICT_LEAST_MS - self.watched_ms)
-        } else if let Some(needs_ms) = self.findings.iter().find_map(needs_ms) {
+        } else if let Some(needs_ms) =
+            self.findings.iter().filter(|finding| growth::rises(self, finding)).find_map(needs_ms)
+        {
             Outcome::Growing(needs_ms)
         } else {
             Outcome::Clear

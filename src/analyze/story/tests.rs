@@ -500,6 +500,21 @@ fn who_was_asked_for_and_ended_is_told_so() {
 }
 
 #[test]
+fn who_was_asked_for_and_ended_while_it_grew_is_not_cleared() {
+    let watched = watch(100, |t| {
+        let mut programs = vec![Program::new(1, "init", "init", "/init.scope")];
+        if t < 90.0 {
+            programs.push(Program::new(9, "batch", "batch", UNIT).holds(30.0 + t, 0.0));
+        }
+        only(programs)
+    });
+    let story = watched.tell(Some(ProcessKey { pid: 9, start_time: 9 })).unwrap();
+    assert!(story.headline.text.starts_with("batch[9] ended while it grew"), "{:#?}", story.headline);
+    let ended = sentence(&story, Topic::Ended);
+    assert!((number(ended, "rate") / MIB - 60.0).abs() < 6.0 && ended.text.contains("had grown by +8"), "{ended:?}");
+}
+
+#[test]
 fn hostile_names_reach_neither_a_terminal_nor_a_shell() {
     let story = leaking(66, "x\x1b[2J\n", "node\u{202e} $(id)", "/system.slice/a'; $(reboot) \x1b.service");
     let everything = format!("{story:?}");

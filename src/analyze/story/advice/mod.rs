@@ -65,9 +65,9 @@ impl Case<'_> {
             .about(self.place)
             .put("subject", Amount::Text(who))
             .say(verb)
-            .put("rate", rate(finding.quantity, finding.judgement.rate))
-            .say(" of ")
             .put("quantity", Amount::Text(finding.quantity.title().into()))
+            .say(", ")
+            .put("rate", rate(finding.quantity, finding.judgement.rate))
     }
 
     /// The pid to look into: the process itself, or the largest of its service.
