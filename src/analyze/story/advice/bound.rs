@@ -119,7 +119,7 @@ fn heap_limit(case: &Case<'_>, identity: &Identity, room: Room, manager: &Manage
         Manager::Container(..) => vec![format!("export {variable}={option}   # in what its container starts with")],
         Manager::Nobody => vec![format!("export {variable}={option}   # in the shell or script that starts it")],
     };
-    let why = case.why().say(" and has no limit of its own that is met in time.");
+    let why = case.why().say(", and has no limit of its own that is met in time.");
     Some(Advice {
         title: format!("Give its heap a limit: {option}"),
         commands,

@@ -22,7 +22,7 @@ pub(super) fn descriptors(case: &Case<'_>, given: &mut Vec<Advice>) {
             ),
             format!("lsof -nP -a -p {pid} -i   # sockets with their peers: CLOSE_WAIT is closed by the peer, not by it"),
         ],
-        why: case.why().say(" and has ").put("fds", count).say(" open: what stands on top is what it does not close."),
+        why: case.why().say(", and has ").put("fds", count).say(" open: what stands on top is what it does not close."),
         risk: None,
     });
     given.extend(raise(case, pid));
@@ -72,7 +72,7 @@ pub(super) fn threads(case: &Case<'_>, given: &mut Vec<Advice>) {
         commands: vec![format!("cat /proc/{pid}/task/*/comm | sort | uniq -c | sort -rn | head")],
         why: case
             .why()
-            .say(" and has ")
+            .say(", and has ")
             .put("threads", Amount::Count(case.finding.judgement.level))
             .say(": a pool that only grows, or a thread for each request that waits for ever."),
         risk: None,

@@ -112,7 +112,7 @@ fn jvm(case: &Case<'_>, pid: u32, identity: &Identity) -> Advice {
             ],
             why: case
                 .why()
-                .say(" and has ")
+                .say(", and has ")
                 .put("level", Amount::Bytes(case.finding.judgement.level))
                 .say(", more than its heap may have (")
                 .put("heap", Amount::Bytes(heap))
