@@ -206,16 +206,16 @@ fn the_header_tells_the_most_urgent_leak_and_when_memory_is_full() {
     assert!(face.lines()[0].contains("growing: node[1234] +"), "{}", face.lines()[0]);
     face.watch(85);
     assert!(
-        face.lines()[0].contains("leak: node[1234] +59 fds/min, fd limit in 3m  and 1 more"),
+        face.lines()[0].contains("leak: node[1234] +60 fds/min, fd limit in 2m  and 1 more"),
         "{}",
         face.lines()[0]
     );
     assert!(face.text().contains("ETA ▸ "), "{}", face.text());
     // The less room, the less of it; who and how fast stay longest.
     for (width, shown) in [
-        (80, "leak: node[1234] +59 fds/min, fd limit in 3m"),
-        (60, "leak: node[1234] +59 fds/min"),
-        (40, "leak: node[1234] +59 fds/min"),
+        (80, "leak: node[1234] +60 fds/min, fd limit in 2m"),
+        (60, "leak: node[1234] +60 fds/min"),
+        (40, "leak: node[1234] +60 fds/min"),
     ] {
         face.resize(width, 24);
         assert!(face.lines()[0].contains(shown), "{width}: {}", face.lines()[0]);

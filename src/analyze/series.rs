@@ -185,28 +185,29 @@ impl Series {
             return span / most as f64;
         };
         let (step_ms, runs) = tiers.finest_or_coarsest(from);
-        let count = ((span / step_ms as f64) as usize).clamp(1, most);
-        let width = span / count as f64;
-        let bucket_of = |at: f64| (at / step_ms as f64) as u32;
-        let first = bucket_of(from.0 as f64);
-        let mut next = runs.partition_point(|run| run.at <= first);
+        // Parts of whole buckets: else their lows would not advance as far as the parts do.
+        let buckets = (span as u64 / step_ms).max(1);
+        let each = buckets.div_ceil(most as u64);
+        let count = buckets / each;
+        let end = to.0 / step_ms + 1;
+        let first = end.saturating_sub(count * each);
+        let mut next = runs.partition_point(|run| u64::from(run.at) < first);
         // Before the first run nothing is known but what it began with.
-        let (mut low, mut value) = match next.checked_sub(1).map(|before| runs[before]) {
-            Some(run) if run.at == first => (run.min, run.last),
-            Some(run) => (run.last, run.last),
-            None => runs.first().map_or((self.value, self.value), |run| (run.min, run.min)),
+        let mut value = match next.checked_sub(1).map(|before| runs[before]) {
+            Some(before) => before.last,
+            None => runs.first().map_or(self.value, |run| run.min),
         };
         for nth in 1..=count {
-            let end = bucket_of(from.0 as f64 + nth as f64 * width);
-            while let Some(run) = runs.get(next).filter(|run| run.at < end || (nth == count && run.at == end)) {
+            let end = first + nth * each;
+            let mut low = value;
+            while let Some(run) = runs.get(next).filter(|run| u64::from(run.at) < end) {
                 low = low.min(run.min);
                 value = run.last;
                 next += 1;
             }
             parts.push(Part { low, last: value });
-            low = value;
         }
-        width
+        (each * step_ms) as f64
     }
 
     /// The highest value known between two moments, by whichever tier saw it best.
@@ -353,7 +354,7 @@ mod tests {
         assert!((600..1200).contains(&long_ago), "{long_ago}");
         let mut parts = Vec::new();
         let width = series.parts(second(600), second(3600), 30, &mut parts);
-        assert_eq!((parts.len(), width), (15, 200_000.0));
+        assert_eq!((parts.len(), width), (15, 192_000.0));
         assert!(parts.windows(2).all(|pair| pair[0].low < pair[1].low), "{parts:?}");
     }
 
