@@ -168,7 +168,7 @@ fn a_process_is_ended_by_keys_and_the_log_tells_it() {
     let pid = victim.pid();
     let terminal = watch("live-victim", &[]);
     let screen = ask(&terminal, "Enter", &format!("send SIGTERM to process {pid}?"));
-    assert!(screen.contains("live-victim") && screen.contains("after boot"), "{}", screen.framed());
+    assert!(screen.contains("live-victim") && screen.contains("started "), "{}", screen.framed());
     terminal.press("y");
     assert_eq!(victim.wait_for_signal(), Some(TERM));
     terminal.wait_for_text("SIGTERM sent, ended within");
