@@ -176,7 +176,7 @@ const DIAGNOSE_EXAMPLES: &str = "\
 Ctrl-C ends the watch early and tells what is known so far.
 
 Examples:
-  memtide diagnose                         two minutes of the whole machine
+  memtide diagnose                         three minutes of the whole machine
   memtide diagnose --for 10m 1234          ten minutes of one process
   memtide diagnose --format json | jq .    every number, for a script
 
