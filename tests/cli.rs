@@ -32,6 +32,24 @@ fn the_first_by_pss_are_those_of_the_whole_list() {
 }
 
 #[test]
+fn the_first_by_any_field_are_the_first_of_the_whole_list() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/roots/amazon-linux-2-5.10");
+    for sort in ["pss", "rss", "swap", "fds", "threads", "user", "command", "pid", "pss_anon"] {
+        for rest in [&[][..], &["--reverse"], &["rss>1M"], &["pss>1M", "--reverse"], &["fds>3"]] {
+            let args = [&["ps", "--root", root, "--sort", sort][..], rest].concat();
+            let whole = stdout(&memtide(&args));
+            let first = stdout(&memtide(&[&args[..], &["--top", "4"]].concat()));
+            assert!(whole.lines().count() > 2, "{args:?}: {whole}");
+            // Columns are as wide as what they show.
+            let words = |text: &str| -> Vec<String> {
+                text.lines().take(5).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+            };
+            assert_eq!(words(&first), words(&whole), "{args:?}");
+        }
+    }
+}
+
+#[test]
 fn a_filter_a_group_and_a_sum_make_a_table() {
     let output = memtide(&["ps", "-g", "command", "-t", "rss>=0"]);
     assert_eq!(output.status.code(), Some(0));

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::{Usage, repeat, terminal_width};
 use crate::cli::{Common, Format, Ps};
-use crate::collect::once::{Once, read_once};
+use crate::collect::once::{Once, read_more, read_once};
+use crate::collect::root::ProcRoot;
 use crate::config::fields;
 use crate::export::csv::Csv;
 use crate::export::json;
@@ -17,9 +18,13 @@ use crate::model::group::{Bound, Group, GroupBy, group};
 use crate::model::judgement::Analysis;
 use crate::model::query::Query;
 use crate::model::reading::Reading;
+use crate::model::sample::Sample;
 use crate::model::snapshot::Snapshot;
 
 const COLUMNS: [&str; 8] = ["pid", "user", "pss", "uss", "rss", "swap", "fds", "command"];
+
+/// Processes read beyond those asked for, to take the place of who ends meanwhile.
+const SPARE: usize = 8;
 
 /// What is printed, checked.
 struct Wish<'a> {
@@ -37,8 +42,7 @@ pub(super) fn run(args: &Ps, common: &Common) -> anyhow::Result<ExitCode> {
     }
     let wish = wish(args)?;
     repeat(common, args.watch.map(|every| every.0), |root, is_first| {
-        let sample = read_once(root, &wish.once())?;
-        let snapshot = Snapshot::derive(None, Arc::new(sample), Analysis::default());
+        let snapshot = wish.look(root)?;
         wish.print(&snapshot, is_first, &mut out)?;
         out.flush()?;
         if is_first {
@@ -69,13 +73,38 @@ fn wish(args: &Ps) -> anyhow::Result<Wish<'_>> {
 }
 
 impl Wish<'_> {
-    /// What has to be read: where only the first by PSS are printed, no more than proves who they are.
-    fn once(&self) -> Once {
-        let mut sources: SourceSet = self.group.map(|_| Source::Identity).into_iter().collect();
-        self.fields.iter().chain([&self.args.sort.0]).for_each(|field| sources.extend(field.sources()));
-        sources.extend(self.filter.as_ref().map(Query::sources).unwrap_or_default());
-        let is_top = self.args.sort.0.key == "pss" && !self.args.reverse && self.filter.is_none();
-        Once { sources, top_by_pss: self.args.top.filter(|_| is_top && self.group.is_none()) }
+    /// Reads no more than what is printed, and what decides that.
+    fn look(&self, root: &ProcRoot) -> anyhow::Result<Snapshot> {
+        let sort = self.args.sort.0;
+        let is_by_pss = sort.key == "pss" && !self.args.reverse;
+        let filter = self.filter.as_ref().map(Query::sources).unwrap_or_default();
+        let mut all: SourceSet = self.group.map(|_| Source::Identity).into_iter().collect();
+        self.fields.iter().for_each(|field| all.extend(field.sources()));
+        all.extend(sort.sources());
+        all.extend(filter);
+        let top = self.args.top.filter(|_| self.group.is_none());
+        if is_by_pss && self.filter.is_none() && top.is_some() {
+            return Ok(snapshot(read_once(root, &Once { sources: all, top_by_pss: top })?));
+        }
+        let mut sample = read_once(root, &Once { sources: filter, top_by_pss: None })?;
+        let mut known = filter;
+        sample = keep(sample, |snapshot, chosen| chosen.retain(|index| self.is_chosen(snapshot, *index)));
+        if let Some(top) = top {
+            read_more(root, &mut sample, sort.sources().without(known))?;
+            known.extend(sort.sources());
+            sample = keep(sample, |snapshot, chosen| {
+                self.sort(snapshot, chosen);
+                chosen.truncate(top.saturating_add(SPARE));
+                chosen.sort_unstable();
+            });
+        }
+        read_more(root, &mut sample, all.without(known))?;
+        Ok(snapshot(sample))
+    }
+
+    fn sort(&self, snapshot: &Snapshot, order: &mut [usize]) {
+        let get = self.args.sort.0.get;
+        order.sort_by(|a, b| self.order(&get(&snapshot.row(*a)), &get(&snapshot.row(*b))));
     }
 
     fn print(&self, snapshot: &Snapshot, is_first: bool, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -91,20 +120,21 @@ impl Wish<'_> {
             self.print_groups(snapshot, &groups, is_first, out)
         } else {
             let mut order: Vec<usize> = chosen.into_iter().map(|index| index as usize).collect();
-            let get = self.args.sort.0.get;
-            order.sort_by(|a, b| self.order(&get(&snapshot.row(*a)), &get(&snapshot.row(*b))));
+            self.sort(snapshot, &mut order);
             order.truncate(limit);
             self.print_processes(snapshot, &order, is_first, out)
         }
     }
 
     fn chosen(&self, snapshot: &Snapshot) -> Vec<u32> {
-        let is_chosen = |index: &u32| {
-            let row = snapshot.row(*index as usize);
-            (self.args.kernel_threads || !row.process.identity.is_kernel_thread)
-                && self.filter.as_ref().is_none_or(|filter| filter.matches(&row))
-        };
-        (0..snapshot.sample.processes.len() as u32).filter(is_chosen).collect()
+        let places = 0..snapshot.sample.processes.len() as u32;
+        places.filter(|index| self.is_chosen(snapshot, *index as usize)).collect()
+    }
+
+    fn is_chosen(&self, snapshot: &Snapshot, index: usize) -> bool {
+        let row = snapshot.row(index);
+        (self.args.kernel_threads || !row.process.identity.is_kernel_thread)
+            && self.filter.as_ref().is_none_or(|filter| filter.matches(&row))
     }
 
     /// The order of two readings: what is unknown comes last, whichever way the order goes.
@@ -275,6 +305,19 @@ impl Wish<'_> {
             eprintln!("memtide: /proc hides other users' processes (hidepid): run it under sudo to see all");
         }
     }
+}
+
+/// The sample with those of its processes alone whose places are left.
+fn keep(sample: Sample, choose: impl FnOnce(&Snapshot, &mut Vec<usize>)) -> Sample {
+    let mut chosen: Vec<usize> = (0..sample.processes.len()).collect();
+    let snapshot = snapshot(sample);
+    choose(&snapshot, &mut chosen);
+    let processes = chosen.into_iter().map(|index| Arc::clone(&snapshot.sample.processes[index])).collect();
+    Sample { processes, ..Arc::unwrap_or_clone(snapshot.sample) }
+}
+
+fn snapshot(sample: Sample) -> Snapshot {
+    Snapshot::derive(None, Arc::new(sample), Analysis::default())
 }
 
 fn column(field: &ProcessField) -> Column {

@@ -34,7 +34,7 @@ pub fn read_once(root: &ProcRoot, wish: &Once) -> Result<Sample, CollectError> {
     let (at, wall_ms) = now(root, reader.buffer());
     let mut pids = Vec::new();
     list_pids(reader.proc(), &mut pids).map_err(|error| CollectError::read(&root.proc, error))?;
-    let sources: Vec<Source> = ORDER.into_iter().filter(|source| wish.sources.contains(*source)).collect();
+    let sources = in_order(wish.sources);
     let found = if let Some(most) = wish.top_by_pss {
         let mut found = read_top(&pids, most, &mut reader, at, root.clock_ticks);
         let rest: Vec<Source> = sources.into_iter().filter(|source| *source != Source::Rollup).collect();
@@ -63,6 +63,20 @@ pub fn read_once(root: &ProcRoot, wish: &Once) -> Result<Sample, CollectError> {
     Ok(Sample { wall_ms, at, interval_ms: 0, host, system, processes, scan })
 }
 
+/// Reads further sources of the processes that a sample still holds. Who has ended since is left out.
+pub fn read_more(root: &ProcRoot, sample: &mut Sample, sources: SourceSet) -> Result<(), CollectError> {
+    let reader = ProcessReader::new(root)?;
+    let sources = in_order(sources);
+    let mut processes: Vec<ProcessSample> = sample.processes.drain(..).map(Arc::unwrap_or_clone).collect();
+    let denied = |processes: &[ProcessSample]| processes.iter().filter(|process| process.is_denied()).count() as u32;
+    let denied_before = denied(&processes);
+    read_sources(&mut processes, &sources, &reader, sample.at);
+    sample.scan.denied += denied(&processes) - denied_before;
+    processes.retain(|process| process.resident != Reading::Gone);
+    sample.processes = processes.into_iter().map(Arc::new).collect();
+    Ok(())
+}
+
 /// Reads the machine without its processes.
 pub fn read_machine(root: &ProcRoot) -> Result<Sample, CollectError> {
     let mut reader = ProcessReader::new(root)?;
@@ -77,7 +91,14 @@ pub fn read_machine(root: &ProcRoot) -> Result<Sample, CollectError> {
 const ORDER: [Source; 6] =
     [Source::Identity, Source::Status, Source::Rollup, Source::Fds, Source::Limits, Source::OomScore];
 
+fn in_order(sources: SourceSet) -> Vec<Source> {
+    ORDER.into_iter().filter(|source| sources.contains(*source)).collect()
+}
+
 fn read_sources(processes: &mut [ProcessSample], sources: &[Source], reader: &ProcessReader, at: BootMs) {
+    if sources.is_empty() {
+        return;
+    }
     for_each(processes, reader, |reader, process| reader.read_unheld(process, sources, at));
 }
 

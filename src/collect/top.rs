@@ -3,9 +3,10 @@
 //! A rollup costs ten times what everything else of a process does. PSS <= RSS: going down by RSS, nothing below the
 //! `k`-th PSS found can be among the `k` largest, so nothing below it has to be read.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
 
-use super::crew::{for_each, threads_for};
+use super::crew::threads_for;
 use super::process::ProcessReader;
 use crate::model::field::Source;
 use crate::model::process::{ProcessSample, Rollup};
@@ -32,9 +33,7 @@ pub(super) struct Found {
 /// The `most` largest of these processes, with key, `statm` and rollup read. Those without a PSS come in where there are
 /// not enough others.
 pub(super) fn read_top(pids: &[u32], most: usize, reader: &mut ProcessReader, at: BootMs, clock_ticks: u64) -> Found {
-    let (mut candidates, hidden) = find_candidates(pids, reader);
-    candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.bound));
-    prove(&mut candidates, most, reader);
+    let (mut candidates, hidden) = prove(pids, most, reader);
     let denied = |candidate: &&Candidate| candidate.rollup == Reading::Denied(Denial::Ptrace);
     let denied = candidates.iter().filter(denied).count() as u32;
     let pss = |candidate: &Candidate| candidate.rollup.value().map(|rollup| rollup.pss);
@@ -61,41 +60,23 @@ pub(super) fn read_top(pids: &[u32], most: usize, reader: &mut ProcessReader, at
     Found { processes, denied, hidden }
 }
 
-fn find_candidates(pids: &[u32], reader: &ProcessReader) -> (Vec<Candidate>, u32) {
-    let mut slots: Vec<(u32, Reading<u64>)> = pids.iter().map(|pid| (*pid, Reading::Pending)).collect();
-    for_each(&mut slots, reader, |reader, (pid, slot)| *slot = reader.read_rss_bound(*pid));
-    let hidden = slots.iter().filter(|(_, bound)| matches!(bound, Reading::Denied(_))).count() as u32;
-    let candidate =
-        |(pid, bound): (u32, Reading<u64>)| Some(Candidate { pid, bound: bound.value()?, rollup: Reading::Pending });
-    (slots.into_iter().filter_map(candidate).collect(), hidden)
-}
-
-/// Reads rollups from the largest bound down until the rest can't be among the `most` largest.
-fn prove(candidates: &mut [Candidate], most: usize, reader: &ProcessReader) {
-    struct Walk<'a> {
-        rest: std::slice::ChunksMut<'a, Candidate>,
-        largest: Largest,
-    }
-    const PART: usize = 4;
-    let threads = threads_for(candidates.len());
-    let walk = Mutex::new(Walk { rest: candidates.chunks_mut(PART), largest: Largest::new(most) });
+/// The processes with their bounds, and the rollups of those that may be among the `most` largest; how many show nothing.
+///
+/// One crew does both passes: a thread that is started anew for the second may wait for a CPU as long as it works.
+fn prove(pids: &[u32], most: usize, reader: &ProcessReader) -> (Vec<Candidate>, u32) {
+    let threads = threads_for(pids.len());
+    let look = Look { parts: Mutex::new(pids.chunks(PART)), found: Mutex::default(), hidden: AtomicU32::new(0) };
+    let walk = Mutex::new(Walk { candidates: Vec::new(), next: 0, largest: Largest::new(most) });
+    let all_found = Barrier::new(threads);
     let work = |mut reader: ProcessReader| {
-        let mut found: Vec<u64> = Vec::with_capacity(PART);
-        loop {
-            let part = {
-                let mut walk = walk.lock().unwrap_or_else(PoisonError::into_inner);
-                found.drain(..).for_each(|pss| walk.largest.push(pss));
-                let Some(part) = walk.rest.next() else { return };
-                if walk.largest.bound().is_some_and(|bound| part[0].bound < bound) {
-                    return;
-                }
-                part
-            };
-            for candidate in part {
-                candidate.rollup = reader.read_rollup(candidate.pid);
-                found.push(candidate.rollup.value().map_or(0, |rollup| rollup.pss));
-            }
+        look.find(&mut reader);
+        if all_found.wait().is_leader() {
+            let mut candidates = std::mem::take(&mut *lock(&look.found));
+            candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.bound));
+            lock(&walk).candidates = candidates;
         }
+        all_found.wait();
+        descend(&walk, &mut reader);
     };
     std::thread::scope(|scope| {
         for _ in 1..threads {
@@ -104,6 +85,83 @@ fn prove(candidates: &mut [Candidate], most: usize, reader: &ProcessReader) {
         }
         work(reader.for_thread());
     });
+    let walk = walk.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (walk.candidates, look.hidden.into_inner())
+}
+
+/// The pass over all of `statm`.
+struct Look<'a> {
+    parts: Mutex<std::slice::Chunks<'a, u32>>,
+    found: Mutex<Vec<Candidate>>,
+    hidden: AtomicU32,
+}
+
+impl Look<'_> {
+    fn find(&self, reader: &mut ProcessReader) {
+        let mut found = Vec::new();
+        loop {
+            let Some(part) = lock(&self.parts).next() else { break };
+            for pid in part {
+                match reader.read_rss_bound(*pid) {
+                    Reading::Denied(_) => _ = self.hidden.fetch_add(1, Ordering::Relaxed),
+                    bound => found.extend(bound.value().map(|bound| Candidate {
+                        pid: *pid,
+                        bound,
+                        rollup: Reading::Pending,
+                    })),
+                }
+            }
+        }
+        lock(&self.found).append(&mut found);
+    }
+}
+
+/// The pass over rollups, from the largest bound down.
+struct Walk {
+    candidates: Vec<Candidate>,
+    next: usize,
+    largest: Largest,
+}
+
+impl Walk {
+    /// The next few processes that may be among the largest.
+    fn part(&mut self) -> Option<std::ops::Range<usize>> {
+        let first = self.candidates.get(self.next)?;
+        if self.largest.bound().is_some_and(|bound| first.bound < bound) {
+            return None;
+        }
+        let part = self.next..(self.next + ROLLUPS).min(self.candidates.len());
+        self.next = part.end;
+        Some(part)
+    }
+}
+
+/// Processes a thread takes at a time: of `statm`, and of rollups, one of which may take long.
+const PART: usize = 16;
+const ROLLUPS: usize = 4;
+
+/// Reads rollups until the rest can't be among the largest.
+fn descend(walk: &Mutex<Walk>, reader: &mut ProcessReader) {
+    let mut part: Vec<(usize, u32)> = Vec::with_capacity(ROLLUPS);
+    loop {
+        part.clear();
+        {
+            let mut walk = lock(walk);
+            let Some(places) = walk.part() else { return };
+            part.extend(places.map(|place| (place, walk.candidates[place].pid)));
+        }
+        let rollups: [_; ROLLUPS] =
+            std::array::from_fn(|nth| part.get(nth).map(|(place, pid)| (*place, reader.read_rollup(*pid))));
+        let mut walk = lock(walk);
+        for (place, rollup) in rollups.into_iter().flatten() {
+            walk.largest.push(rollup.value().map_or(0, |rollup| rollup.pss));
+            walk.candidates[place].rollup = rollup;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The `k` largest numbers so far.

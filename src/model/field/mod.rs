@@ -100,6 +100,12 @@ impl SourceSet {
         self.0 |= other.0;
     }
 
+    /// The set without the sources of another.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Whether the source is in the set.
     pub fn contains(self, source: Source) -> bool {
         self.0 & (1 << source as u16) != 0
