@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures how soon memtide shows its first screen, and how soon a key press is answered.
 
-    cargo build --release && benches/latency.py --processes 1000 --processes 5000
+    cargo static && benches/latency.py --processes 1000 --processes 5000
 
 First screen: from fork to the end of the first update that has rows of the farm's processes in it. Key to screen:
 from the write of a key to the first byte, and to the last, of the update that answers it. The key opens the help, so
@@ -10,15 +10,14 @@ allows, so that nearly every press meets a scan under way.
 """
 
 import argparse
-import os
 import random
 import statistics
 import time
 
 from lab.farm import Farm, processes
+from lab.program import MEMTIDE
 from lab.terminal import Terminal
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROW = b"/farm"
 BEGIN, END = b"\x1b[?2026h", b"\x1b[?2026l"
 PATIENCE = 20.0
@@ -87,7 +86,7 @@ def main():
     parser.add_argument("--marker", default="┌", help="what only the help screen has: its corner")
     parser.add_argument("--columns", type=int, default=180)
     parser.add_argument("--rows", type=int, default=50)
-    parser.add_argument("--memtide", default=f"{ROOT}/target/release/memtide")
+    parser.add_argument("--memtide", default=MEMTIDE, help="the program (%(default)s)")
     args = parser.parse_args()
     for count in args.processes or [1000, 5000]:
         with Farm(count):

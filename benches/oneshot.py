@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times memtide's one-shot commands against ps and smem, with a farm of sleeping processes.
 
-    cargo build --release && benches/oneshot.py
+    cargo static && benches/oneshot.py
 
 Every round runs each command once, in alternating order, output to a pipe that is read whole. Printed is a
 Markdown table of medians, and the median over the rounds of each command's time as a share of
@@ -9,15 +9,14 @@ Markdown table of medians, and the median over the rounds of each command's time
 """
 
 import argparse
-import os
 import shutil
 import statistics
 import subprocess
 import time
 
 from lab.farm import Farm, processes
+from lab.program import MEMTIDE
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REFERENCE = "ps -eo pid,rss,pss,uss,cmd --sort -pss"
 
 
@@ -36,7 +35,7 @@ def main():
     parser.add_argument("--processes", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--slow-rounds", type=int, default=3, help="rounds that include smem")
-    parser.add_argument("--memtide", default=f"{ROOT}/target/release/memtide")
+    parser.add_argument("--memtide", default=MEMTIDE, help="the program (%(default)s)")
     args = parser.parse_args()
     commands = {
         "memtide ps --sort pss": [args.memtide, "ps", "--sort", "pss"],

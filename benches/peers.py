@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares what memtide and its peers cost while nothing happens, in real terminals of one size.
 
-    cargo build --release && benches/peers.py --processes 1000 --processes 5000
+    cargo static && benches/peers.py --processes 1000 --processes 5000
 
 For each number of processes the tools run one after the other, in several rounds of alternating order, so that a
 noisy moment of the machine hits none of them alone. Printed is a Markdown table of medians: CPU milliseconds a
@@ -17,9 +17,9 @@ import sys
 import tempfile
 
 from lab.farm import Farm, processes
+from lab.program import MEMTIDE
 from lab.terminal import Terminal
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HTOPRC = """fields=0 48 17 18 38 39 40 2 46 47 49 1
 sort_key=39
 sort_direction=-1
@@ -93,7 +93,7 @@ def main():
     parser.add_argument("--settle", type=float, default=4, help="seconds before counting begins")
     parser.add_argument("--columns", type=int, default=180)
     parser.add_argument("--rows", type=int, default=50)
-    parser.add_argument("--memtide", default=f"{ROOT}/target/release/memtide")
+    parser.add_argument("--memtide", default=MEMTIDE, help="the program (%(default)s)")
     parser.add_argument("--only", action="append", help="only these tools")
     args = parser.parse_args()
     for count in args.processes or [1000]:

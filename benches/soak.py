@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Watches memtide's own memory, descriptors and CPU while it watches a crowd that comes and goes.
 
-    cargo build --release && benches/soak.py --processes 1000 --minutes 60
+    cargo static && benches/soak.py --processes 1000 --minutes 60
 
 A line a minute: processes there were, RSS and peak RSS in KiB, open descriptors, CPU milliseconds a second and bytes a
 second to the terminal in that minute. A process starts and ends every third of a second beside the sleepers.
@@ -12,16 +12,15 @@ import os
 import subprocess
 
 from lab.farm import Farm, processes
+from lab.program import MEMTIDE
 from lab.terminal import Terminal
-
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--processes", type=int, default=1000)
     parser.add_argument("--minutes", type=int, default=60)
-    parser.add_argument("--memtide", default=f"{ROOT}/target/release/memtide")
+    parser.add_argument("--memtide", default=MEMTIDE, help="the program (%(default)s)")
     args = parser.parse_args()
     with Farm(args.processes), Terminal([args.memtide], 180, 50) as terminal:
         churn = subprocess.Popen(["sh", "-c", "while :; do sleep 0.3; done"])
