@@ -42,6 +42,8 @@ fn ingest_and_answer(bencher: Bencher, processes: u32) {
         machine_span: Duration::from_hours(1),
         evidence: None,
         at: None,
+        play: None,
+        hunt: None,
         interval: Duration::from_secs(1),
     };
     bencher.with_inputs(|| samples.take()).bench_local_values(|sample| {

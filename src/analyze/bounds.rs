@@ -10,7 +10,7 @@ use crate::model::judgement::Judgement;
 use crate::model::text::Text;
 
 /// Use beyond what clean cache would give back, KiB, by the path of the group that sets the limit.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Bounds(BTreeMap<Text, Watch>);
 
 /// Limits that are watched at most.

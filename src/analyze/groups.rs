@@ -13,13 +13,14 @@ use crate::model::reading::BootMs;
 use crate::model::text::Text;
 
 /// All groups.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Groups {
     groups: Vec<Group>,
     by_key: HashMap<Text, u16>,
 }
 
 /// One service.
+#[derive(Clone)]
 pub(super) struct Group {
     /// The control group's path, or name and owner of its processes.
     pub(super) key: Text,

@@ -22,7 +22,7 @@ use crate::model::sample::Sample;
 use crate::model::text::Text;
 
 /// Everything that is remembered.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct History {
     /// By pid, as in the samples.
     tracks: Vec<Track>,
@@ -40,6 +40,7 @@ pub struct History {
 }
 
 /// A process that is no more.
+#[derive(Clone)]
 pub struct EndedTrack {
     /// As it was last seen.
     pub process: Arc<ProcessSample>,

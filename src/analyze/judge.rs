@@ -37,7 +37,7 @@ impl Case {
 }
 
 /// Reusable space.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Scratch {
     parts: Vec<Part>,
     values: Vec<f32>,

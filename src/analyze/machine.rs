@@ -10,7 +10,7 @@ use crate::model::reading::BootMs;
 use crate::model::system::SystemSample;
 
 /// The machine over time, in KiB.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Machine {
     used: Option<Watch>,
     /// [`Quantity::OF_KERNEL`], in their order.

@@ -5,6 +5,7 @@
 //! series, `standing` keeps its verdict from fluttering, `findings` ranks what rises by the limit it meets first.
 
 mod bounds;
+pub mod events;
 pub mod evidence;
 mod findings;
 mod groups;

@@ -4,14 +4,14 @@
 use crate::model::reading::BootMs;
 
 /// Maps time since boot to watched time.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Observed {
     last: Option<(BootMs, u64)>,
     gaps: Vec<Gap>,
 }
 
 /// A time that nobody watched, by the clock of the boot.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Gap {
     end: BootMs,
     ms: u64,

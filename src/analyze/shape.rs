@@ -36,7 +36,7 @@ pub(super) enum Uneven {
 }
 
 /// The reusable space of a look at a window.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Scratch {
     floor: Vec<f32>,
     differences: Vec<f32>,

@@ -12,6 +12,7 @@ use crate::model::reading::{BootMs, Reading};
 use crate::model::system::SystemSample;
 
 /// A process over time. Memory is counted in KiB.
+#[derive(Clone)]
 pub(super) struct Track {
     /// As it was last seen.
     pub(super) process: Arc<ProcessSample>,

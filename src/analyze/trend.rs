@@ -15,7 +15,7 @@ pub struct Slope {
 }
 
 /// The slopes between all pairs of values a step apart.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Pairs {
     slopes: Vec<f32>,
     values: usize,

@@ -7,6 +7,7 @@
 //!      ▲ Demand ◄──────────── Request ◄───────────────────────────────────  wishes
 //! ```
 
+pub mod replay;
 pub mod request;
 pub mod source;
 mod state;

@@ -26,6 +26,19 @@ pub struct Request {
     pub evidence: Option<EvidenceWish>,
     /// The moment to show; `None` shows the newest sample.
     pub at: Option<BootMs>,
+    /// How many seconds of a recording pass in one; `None` while it stands still. The live past stands still always.
+    pub play: Option<f32>,
+    /// The event of a recording that is looked for.
+    pub hunt: Option<Hunt>,
     /// Time between samples.
     pub interval: Duration,
+}
+
+/// A search through a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hunt {
+    /// The moment it begins at.
+    pub from: BootMs,
+    /// Whether it looks at what came after it, or at what came before.
+    pub is_forward: bool,
 }

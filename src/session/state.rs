@@ -20,6 +20,27 @@ pub struct Session {
 }
 
 impl Session {
+    /// The same state without the snapshots of the past: what the next sample is judged by.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            history: self.history.clone(),
+            timeline: Timeline::default(),
+            latest: self.latest.clone(),
+            ended: Arc::clone(&self.ended),
+        }
+    }
+
+    /// The newest snapshot.
+    pub fn latest(&self) -> Option<&Arc<Snapshot>> {
+        self.latest.as_ref()
+    }
+
+    /// Bytes of history held, at most.
+    pub fn heap_bytes(&self) -> usize {
+        self.history.heap_bytes()
+    }
+
     /// Takes in the next sample.
     pub fn ingest(&mut self, sample: Sample) {
         let ended_before = self.history.ended().last().map(|ended| (ended.process.key, ended.at));
@@ -74,6 +95,7 @@ impl Session {
             evidence,
             ended,
             timeline: self.timeline.span(now, is_past),
+            replay: None,
             snapshot,
         })
     }
@@ -141,6 +163,8 @@ mod tests {
             machine_span: Duration::from_secs(40),
             evidence: None,
             at,
+            play: None,
+            hunt: None,
             interval: Duration::from_secs(1),
         }
     }

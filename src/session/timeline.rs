@@ -113,6 +113,7 @@ impl Timeline {
         Timespan {
             oldest: times().next().unwrap_or(at),
             newest: times().next_back().unwrap_or(at),
+            shown: at,
             earlier: times().rev().find(|time| *time < at),
             later: times().find(|time| *time > at),
             is_past,

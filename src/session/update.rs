@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::request::Hunt;
+use crate::analyze::events::Event;
 use crate::analyze::evidence::Evidence;
 use crate::model::key::ProcessKey;
 use crate::model::process::ProcessSample;
@@ -24,18 +26,39 @@ pub struct Update {
     pub ended: Arc<[Ended]>,
     /// How far the past reaches and where in it we are.
     pub timeline: Timespan,
+    /// How a recording's replay goes; `None` live.
+    pub replay: Option<Replay>,
+}
+
+/// How a replay goes.
+#[derive(Clone, Debug, Default)]
+pub struct Replay {
+    /// How much of what has to be judged before this moment has been, percent; `None` once all of it has: until then
+    /// there are no verdicts and no lines.
+    pub judged: Option<u8>,
+    /// What happened in the part that has been looked through, which reaches up to `known_to`.
+    pub events: Arc<[(BootMs, Event)]>,
+    /// How far events are known.
+    pub known_to: BootMs,
+    /// What came of the search that was asked for.
+    pub found: Option<(Hunt, Option<Event>)>,
+    /// Whether moments pass by themselves.
+    pub is_playing: bool,
 }
 
 /// Evenly spaced values, the oldest first; NaN where nothing is known.
 pub type Points = Vec<f32>;
 
-/// The past that can be walked.
+/// The past that can be walked. Moments are milliseconds since boot; those of a recording, which may know several
+/// boots, are counted from its beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timespan {
     /// The oldest sample kept.
     pub oldest: BootMs,
     /// The newest.
     pub newest: BootMs,
+    /// The sample shown.
+    pub shown: BootMs,
     /// The sample before the one shown, if there is one.
     pub earlier: Option<BootMs>,
     /// The sample after the one shown, if there is one.

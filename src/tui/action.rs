@@ -58,6 +58,9 @@ pub enum Action {
     MuchEarlier,
     MuchLater,
     GoLive,
+    Jump,
+    PreviousEvent,
+    NextEvent,
     Faster,
     Slower,
     SaveSettings,
@@ -199,11 +202,14 @@ actions! {
         Later "later" "Later" ["]"], "Shows the sample after this one.";
         MuchEarlier "much_earlier" "A minute earlier" ["{"], "Goes back by a minute.";
         MuchLater "much_later" "A minute later" ["}"], "Goes on by a minute.";
-        GoLive "live" "Live" ["l"], "Returns to the present.";
-        Pause "pause" "Pause" ["p"], "Keeps the picture as it is; reading goes on.";
+        GoLive "live" "Live" ["l"], "Returns to the present; in a recording, to its end.";
+        Pause "pause" "Pause" ["p"], "Keeps the picture as it is, reading goes on; in a recording, lets time pass or stops it.";
+        Jump "jump" "Go to a time …" ["J"], "Goes to a time such as 14:03, -10m or +1h.";
+        PreviousEvent "previous_event" "Previous event" ["("], "Goes to what happened before: a leak, an OOM kill, a swap storm, a process that came or went.";
+        NextEvent "next_event" "Next event" [")"], "Goes to what happens next.";
         ShowEnded "ended" "Ended processes" ["E"], "Shows who has ended, when, and how large it was.";
-        Faster "faster" "Shorter interval" ["-"], "Takes samples more often.";
-        Slower "slower" "Longer interval" ["+", "="], "Takes samples less often.";
+        Faster "faster" "Shorter interval" ["-"], "Takes samples more often; in a recording, time passes faster.";
+        Slower "slower" "Longer interval" ["+", "="], "Takes samples less often; in a recording, time passes more slowly.";
     }
     Program {
         Palette "palette" "Command …" [":", "ctrl-o"] bar "command", "Runs any action by name, or sort, filter, group, columns, interval, theme with a value.";

@@ -25,7 +25,7 @@ use crate::model::judgement::{Finding, Subject};
 use crate::model::key::ProcessKey;
 use crate::model::query::Query;
 use crate::model::reading::BootMs;
-use crate::session::request::Request;
+use crate::session::request::{Hunt, Request};
 use crate::session::update::Update;
 
 /// What the app wants done outside of it.
@@ -52,6 +52,10 @@ pub enum Temporality {
     Paused,
     /// One of the past.
     Past(BootMs),
+    /// One after the other of a recording, from this one on.
+    Playing(BootMs),
+    /// That of the event that is looked for.
+    Hunting(Hunt),
 }
 
 /// Says what an effect would do, and whether we may.
@@ -81,6 +85,8 @@ pub struct App {
     interval: Duration,
     /// When watching began.
     pub(super) since: BootMs,
+    /// How many seconds of a recording pass in one.
+    pub(super) speed: f32,
 }
 
 /// Why the face can't start.
@@ -160,6 +166,7 @@ impl App {
             search: String::new(),
             search_origin: None,
             since: BootMs::default(),
+            speed: 1.0,
             options,
         })
     }
@@ -192,7 +199,13 @@ impl App {
                 .filter(|_| self.screen == Screen::Leaks)
                 .and_then(|update| self.leaks.wish(update)),
             at: match self.temporality {
-                Temporality::Past(at) => Some(at),
+                Temporality::Past(at) | Temporality::Playing(at) => Some(at),
+                Temporality::Hunting(hunt) => Some(hunt.from),
+                Temporality::Live | Temporality::Paused => None,
+            },
+            play: matches!(self.temporality, Temporality::Playing(_)).then_some(self.speed),
+            hunt: match self.temporality {
+                Temporality::Hunting(hunt) => Some(hunt),
                 _ => None,
             },
             interval: self.interval,
@@ -201,7 +214,10 @@ impl App {
 
     /// The shortest of these that holds everything watched so far, or the longest.
     fn span(&self, minutes: &[u64]) -> Duration {
-        let watched = self.update.as_ref().map_or(0, |update| update.timeline.newest.since(self.since)) / 60_000;
+        let watched = self.update.as_ref().map_or(0, |update| match update.replay {
+            Some(_) => update.timeline.newest.since(update.timeline.oldest),
+            None => update.timeline.newest.since(self.since),
+        }) / 60_000;
         let fits = minutes.iter().find(|minutes| **minutes > watched);
         Duration::from_mins(fits.or(minutes.last()).copied().unwrap_or(1))
     }
@@ -216,9 +232,16 @@ impl App {
         if self.temporality == Temporality::Paused && self.update.is_some() {
             return;
         }
-        // The oldest moments are forgotten in time; when watching began is not.
-        self.since =
-            if self.update.is_none() { update.timeline.oldest } else { self.since.min(update.timeline.oldest) };
+        let timeline = update.timeline;
+        self.since = if update.replay.is_some() {
+            BootMs(update.snapshot.sample.at.0.saturating_sub(timeline.shown.since(timeline.oldest)))
+        } else if self.update.is_none() {
+            timeline.oldest
+        } else {
+            // The oldest moments are forgotten in time; when watching began is not.
+            self.since.min(timeline.oldest)
+        };
+        self.follow_replay(&update);
         self.update = Some(update);
         self.settle();
     }
@@ -254,7 +277,7 @@ impl App {
 
     pub(super) fn settle(&mut self) {
         if let Some(update) = self.update.clone() {
-            let body = super::view::body(self.area);
+            let body = super::view::body(self);
             self.processes.settle(&update, body);
             self.leaks.settle(&update.snapshot.analysis.findings, body);
         }
@@ -320,6 +343,7 @@ impl App {
                 Ok(query) => self.processes.set_filter((!text.trim().is_empty()).then_some(query)),
                 Err(error) => self.say(error.to_string(), Role::Danger),
             },
+            Deed::Jump(to) => self.jump(to),
             Deed::Search(word, direction) => {
                 self.search = word;
                 self.find_while_typing(direction);

@@ -22,6 +22,10 @@ impl App {
                 self.say(format!("{}: refused, memtide was started with --read-only", action.spec().title), Role::Warn);
                 return Vec::new();
             }
+            if self.is_replay() {
+                self.say("this is a recording: its processes are not those of this machine", Role::Warn);
+                return Vec::new();
+            }
             if let Temporality::Past(_) = self.temporality {
                 self.say("this is the past: press l to return to the present first", Role::Warn);
                 return Vec::new();
@@ -59,6 +63,10 @@ impl App {
             Action::ShowEnded => self.show(Screen::ENDED),
             Action::Earlier | Action::Later | Action::MuchEarlier | Action::MuchLater => self.travel(action),
             Action::GoLive => self.temporality = Temporality::Live,
+            Action::Jump => self.layers.push(Layer::Input(Input::new(Purpose::Jump, ""))),
+            Action::PreviousEvent | Action::NextEvent => self.hunt(action == Action::NextEvent),
+            Action::Pause if self.is_replay() => self.play_or_stop(),
+            Action::Faster | Action::Slower if self.is_replay() => self.step_speed(action == Action::Faster),
             Action::Pause => {
                 self.temporality = match self.temporality {
                     Temporality::Paused => Temporality::Live,
@@ -116,7 +124,7 @@ impl App {
 
     /// Scrolls the screen of text that is shown.
     pub(super) fn scroll_text(&mut self, action: Action) {
-        let rows = usize::from(super::view::body(self.area).height.saturating_sub(1));
+        let rows = usize::from(super::view::body(self).height.saturating_sub(1));
         let lines = match self.screen {
             Screen::Ended { .. } => self.update.as_ref().map_or(0, |update| update.ended.len()),
             _ => log::length(&self.log),
@@ -131,7 +139,7 @@ impl App {
     fn back(&mut self) {
         if self.screen != Screen::Processes {
             self.screen = Screen::Processes;
-        } else if self.temporality != Temporality::Live {
+        } else if self.temporality != Temporality::Live && !self.is_replay() {
             self.temporality = Temporality::Live;
         } else if self.processes.tagged() > 0 {
             self.processes.clear_tags();
@@ -161,7 +169,7 @@ impl App {
     fn travel(&mut self, action: Action) {
         const MINUTE: u64 = 60_000;
         let Some(update) = &self.update else { return };
-        let (timeline, shown) = (update.timeline, update.snapshot.sample.at);
+        let (timeline, shown) = (update.timeline, update.timeline.shown);
         let at = match action {
             Action::Earlier => timeline.earlier.unwrap_or(shown),
             Action::MuchEarlier => BootMs(shown.0.saturating_sub(MINUTE)).max(timeline.oldest),

@@ -5,20 +5,22 @@ use ratatui::layout::Rect;
 
 use super::action::{ACTIONS, Action};
 use super::app::{App, Temporality, show_interval};
-use super::event::time_of_day;
+use super::event::{date_and_time, time_of_day};
 use super::header::{self, Status};
 use super::screen::{Screen, ended, log};
 use super::theme::Role;
 use super::widget::line::{columns, fill, put};
+use super::widget::time_bar;
 use super::widget::wrap::wrap;
 
 /// Below this nothing useful can be drawn.
 const LEAST: (u16, u16) = (40, 8);
 
-/// The part of the screen between the header and the function bar.
-pub(super) fn body(screen: Rect) -> Rect {
+/// The part of the screen between the header and the function bar, or the time bar above that.
+pub(super) fn body(app: &App) -> Rect {
+    let screen = app.area;
     let header = header::height(screen).min(screen.height);
-    let height = screen.height.saturating_sub(header + 1);
+    let height = screen.height.saturating_sub(header + 1 + u16::from(app.is_replay()));
     Rect::new(screen.x, screen.y + header, screen.width, height)
 }
 
@@ -42,7 +44,7 @@ fn draw_all(app: &App, buf: &mut Buffer) {
         return;
     };
     header::draw(buf, Rect { height: header::height(screen), ..screen }, update, &status(app), &app.theme);
-    let body = body(screen);
+    let body = body(app);
     match app.screen {
         Screen::Processes => app.processes.draw(buf, update, &app.theme),
         Screen::Leaks => app.leaks.draw(buf, update, app.since, &app.theme),
@@ -51,6 +53,9 @@ fn draw_all(app: &App, buf: &mut Buffer) {
     }
     let bar = Rect::new(screen.x, screen.bottom() - 1, screen.width, 1);
     draw_bar(app, buf, bar);
+    if let Some(replay) = &update.replay {
+        time_bar::draw(buf, Rect { y: bar.y - 1, ..bar }, update, replay, &app.theme);
+    }
     if let Some((message, role)) = &app.message {
         let line = Rect { y: bar.y - 1, ..bar };
         fill(buf, line, app.theme.style(Role::Text));
@@ -89,6 +94,9 @@ fn status(app: &App) -> Status {
     let interval = show_interval(app.interval());
     let shown = app.update.as_ref().map(|update| time_of_day(update.snapshot.sample.wall_ms)).unwrap_or_default();
     let (mode, is_unusual) = match app.temporality {
+        Temporality::Playing(_) => (format!(" REPLAY x{} ", app.speed), true),
+        Temporality::Hunting(_) => (" SEARCHING ".to_owned(), true),
+        _ if app.is_replay() => (" REPLAY ".to_owned(), true),
         Temporality::Live => (format!("live {interval}"), false),
         Temporality::Paused => (format!(" PAUSED at {shown} "), true),
         Temporality::Past(_) => (format!(" PAST {shown} "), true),
@@ -99,12 +107,28 @@ fn status(app: &App) -> Status {
     };
     let mode = if app.options.is_read_only { format!("{mode}  read-only") } else { mode };
     let (mode, is_unusual) = if app.alert.is_some() { (" STOPPED ".to_owned(), true) } else { (mode, is_unusual) };
-    Status { mode, is_unusual, span: app.machine_span(), clock: app.clock.clone(), alert: app.alert.clone() }
+    // A recording has a time of its own.
+    let clock = match &app.update {
+        Some(update) if update.replay.is_some() => date_and_time(update.snapshot.sample.wall_ms),
+        _ => app.clock.clone(),
+    };
+    Status { mode, is_unusual, span: app.machine_span(), clock, alert: app.alert.clone() }
 }
 
 /// The keys of this moment, from ACTIONS, as far as they fit: where each begins, its key and its word.
 fn bar(app: &App, area: Rect) -> Vec<(u16, Action, &str, &str)> {
     let hints: Vec<(Action, &str)> = match (app.screen, app.temporality) {
+        (Screen::Processes | Screen::Leaks, _) if app.is_replay() => vec![
+            (Action::Earlier, "earlier"),
+            (Action::Later, "later"),
+            (Action::Pause, if matches!(app.temporality, Temporality::Playing(_)) { "stop" } else { "play" }),
+            (Action::NextEvent, "next event"),
+            (Action::Jump, "go to"),
+            (Action::ShowLeaks, if app.screen == Screen::Leaks { "list" } else { "leaks" }),
+            (Action::Filter, "filter"),
+            (Action::Help, "help"),
+            (Action::Quit, "quit"),
+        ],
         (Screen::Processes, Temporality::Past(_)) => vec![
             (Action::Earlier, "earlier"),
             (Action::Later, "later"),

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 
 use super::{Answer, Deed};
 use crate::model::query::Query;
+use crate::tui::moment::Moment;
 use crate::tui::screen::processes::Direction;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::line::{fill, put};
@@ -18,6 +19,8 @@ pub enum Purpose {
     Filter,
     /// A word to find.
     Search,
+    /// A moment to go to.
+    Jump,
 }
 
 /// A line.
@@ -43,6 +46,14 @@ impl Input {
                 Purpose::Filter => Answer::CloseAnd(Deed::Filter(self.before.clone())),
                 // Nothing is looked for: the selection is where it was.
                 Purpose::Search => Answer::CloseAnd(Deed::Search(String::new(), Direction::Here)),
+                Purpose::Jump => Answer::Close,
+            },
+            (KeyCode::Enter, _) if self.purpose == Purpose::Jump => match Moment::parse(self.line.text()) {
+                Ok(moment) => Answer::CloseAnd(Deed::Jump(moment)),
+                Err(error) => {
+                    self.error = Some(error);
+                    Answer::Stay
+                }
             },
             (KeyCode::Enter, _) if self.error.is_none() => Answer::CloseAnd(self.deed(Direction::Here)),
             (KeyCode::Down, _) if self.purpose == Purpose::Search => Answer::StayAnd(self.deed(Direction::Next)),
@@ -59,15 +70,20 @@ impl Input {
         self.changed()
     }
 
+    /// What is done while it is typed.
     fn deed(&self, direction: Direction) -> Deed {
         let text = self.line.text().to_owned();
         match self.purpose {
-            Purpose::Filter => Deed::Filter(text),
             Purpose::Search => Deed::Search(text, direction),
+            _ => Deed::Filter(text),
         }
     }
 
     fn changed(&mut self) -> Answer {
+        if self.purpose == Purpose::Jump {
+            self.error = None;
+            return Answer::Stay;
+        }
         if self.purpose == Purpose::Filter {
             self.error = Query::parse(self.line.text()).err().map(|error| error.to_string());
             if self.error.is_some() {
@@ -84,6 +100,7 @@ impl Input {
         let prompt = match self.purpose {
             Purpose::Filter => " filter: ",
             Purpose::Search => " search: ",
+            Purpose::Jump => " go to: ",
         };
         let used = put(buf, line.x, y, line.width, prompt, theme.style(Role::Match));
         self.line.draw(buf, Rect { x: line.x + used, width: line.width.saturating_sub(used), ..line }, theme);
@@ -98,6 +115,10 @@ impl Input {
             (None, Purpose::Search) => {
                 (" enter keep  esc close  down/up next and previous match".to_owned(), Role::Muted)
             }
+            (None, Purpose::Jump) => (
+                " enter go  esc stay   14:03   14:03:22   -10m   +1h   2026-11-24 14:03   start   end".to_owned(),
+                Role::Muted,
+            ),
         };
         fill(buf, above, theme.style(Role::Text));
         put(buf, above.x, above.y, above.width, &hint, theme.style(role));

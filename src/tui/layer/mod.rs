@@ -14,6 +14,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::action::Action;
+use super::moment::Moment;
 use super::screen::processes::Direction;
 use super::theme::Theme;
 use crate::act::effect::Effect;
@@ -37,6 +38,8 @@ pub enum Deed {
     Columns(Vec<&'static ProcessField>),
     /// Narrows the list; said with every key while typing.
     Filter(String),
+    /// Goes to a moment.
+    Jump(Moment),
     /// Goes to a line that holds the word.
     Search(String, Direction),
     /// Asks before it does something to the machine.

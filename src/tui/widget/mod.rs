@@ -6,4 +6,5 @@ pub mod meter;
 pub mod plot;
 pub mod popup;
 pub mod text_input;
+pub mod time_bar;
 pub mod wrap;
