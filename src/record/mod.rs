@@ -4,6 +4,7 @@
 //! going over full disks, segments and limits, a [`reader::Reader`] gives the samples back. Only raw samples are
 //! recorded: what is made of them is made anew by who reads.
 
+pub mod account;
 mod block;
 mod cells;
 mod columns;
@@ -11,11 +12,14 @@ pub mod error;
 pub mod format;
 pub mod place;
 pub mod reader;
+pub mod recorder;
 pub mod redact;
+pub mod repair;
 mod scan;
 mod schema;
 mod state;
 mod table;
 mod texts;
 mod varint;
+pub mod verify;
 pub mod writer;

@@ -28,15 +28,24 @@ pub struct Output {
 }
 
 impl Output {
+    /// Makes a file that is not there yet.
+    pub fn create(path: &Path) -> Result<Self, RecordError> {
+        Self::open_or_create(path, None, true)
+    }
+
     /// Opens a recording to be appended to, or makes one. It is its owner's alone, or its group's to read.
     pub fn open(path: &Path, group: Option<u32>) -> Result<Self, RecordError> {
+        Self::open_or_create(path, group, false)
+    }
+
+    fn open_or_create(path: &Path, group: Option<u32>, must_be_new: bool) -> Result<Self, RecordError> {
         let folder = open_folder(parent(path))?;
         let name = path.file_name().ok_or_else(|| RecordError::io(path, io::ErrorKind::InvalidInput))?;
         let flags = OFlags::RDWR | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         let private = Mode::RUSR | Mode::WUSR;
         let (fd, is_new) = match rustix::fs::openat(&folder, name, flags | OFlags::CREATE | OFlags::EXCL, private) {
             Ok(fd) => (fd, true),
-            Err(Errno::EXIST) => {
+            Err(Errno::EXIST) if !must_be_new => {
                 let opened = rustix::fs::openat(&folder, name, flags, Mode::empty());
                 (opened.map_err(|error| why_not_opened(path, error))?, false)
             }

@@ -154,9 +154,14 @@ impl<B: Bytes> Reader<B> {
 
     /// The next sample; `None` at the end. What comes to the file after that is given by the call after it.
     pub fn next(&mut self) -> Option<Sample> {
+        self.next_of_kind().map(|(sample, _)| sample)
+    }
+
+    /// The next sample, and what kind of block it came from.
+    pub(super) fn next_of_kind(&mut self) -> Option<(Sample, BlockKind)> {
         while let Some(block) = self.next_block() {
             if let Some(sample) = self.give(&block) {
-                return Some(sample);
+                return Some((sample, block.head.kind));
             }
         }
         None

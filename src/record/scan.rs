@@ -168,6 +168,18 @@ pub(super) fn keys(bytes: &impl Bytes, end: u64) -> Vec<KeyPlace> {
     keys
 }
 
+/// Where the newest key begins.
+pub(super) fn last_key(bytes: &impl Bytes, end: u64) -> Option<u64> {
+    let mut end = end;
+    while let Some((offset, head)) = before(bytes, end) {
+        if let Some((key, _)) = key_of(bytes, offset, head) {
+            return Some(key);
+        }
+        end = offset;
+    }
+    None
+}
+
 /// The key of the group that a block belongs to.
 fn key_of(bytes: &impl Bytes, offset: u64, head: Head) -> Option<(u64, Head)> {
     let mut block = (offset, head);

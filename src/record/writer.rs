@@ -135,6 +135,11 @@ impl<S: Sink> Writer<S> {
         Ok(kind)
     }
 
+    /// Has the next sample rest on nothing that was written before.
+    pub fn begin_group(&mut self) {
+        self.key = None;
+    }
+
     fn next_kind(&self, sample: &Sample) -> BlockKind {
         let is_due = self.since_key >= KEY_EVERY || self.filler.texts.bytes() > MOST_TEXTS;
         if self.key.is_none() || is_due || sample.at < self.last_at {
@@ -171,10 +176,5 @@ impl<S: Sink> Writer<S> {
     /// Where the blocks went.
     pub fn sink(&self) -> &S {
         &self.sink
-    }
-
-    /// Where the blocks went, to be written to beside them.
-    pub fn sink_mut(&mut self) -> &mut S {
-        &mut self.sink
     }
 }

@@ -111,7 +111,7 @@ impl Dice {
 
     /// A sample that may come after another.
     pub fn sample(&mut self, before: Option<&Sample>) -> Sample {
-        let at = match (before, self.below(10)) {
+        let at = match (before, self.below(60)) {
             (Some(before), 1..) => BootMs(before.at.0.saturating_add(self.below(20_000))),
             _ => BootMs(self.number()),
         };
