@@ -16,12 +16,37 @@ use crate::cli::Common;
 use crate::collect::root::ProcRoot;
 use crate::config::said::Said;
 use crate::config::{Environment, file, resolve};
+use crate::session::request::Request;
 use crate::session::source::{FixtureSource, LiveSource, Source};
-use crate::session::thread::SessionHandle;
+use crate::session::thread::{Published, SessionHandle};
 use crate::tui::app::App;
 use crate::tui::run::{Ports, run as face};
 
 pub(super) fn run(flags: Said, common: &Common) -> anyhow::Result<ExitCode> {
+    let root = root(common);
+    let source: Box<dyn Source + Send> = match &common.root {
+        Some(folder) => Box::new(FixtureSource::open(folder)),
+        None => Box::new(LiveSource::open(root.clone())?),
+    };
+    let start = |first: Request, publish: Publish| {
+        let session = SessionHandle::spawn(source, first, publish)?;
+        Ok(Box::new(move |request| session.request(request)) as Box<dyn Fn(Request)>)
+    };
+    show(flags, common, root, |_| {}, start)
+}
+
+/// Takes what a session says.
+pub(super) type Publish = Box<dyn FnMut(Published) + Send>;
+
+/// Shows what a session publishes until the face is left. `start` starts it with the first request and gives what takes
+/// the others.
+pub(super) fn show(
+    flags: Said,
+    common: &Common,
+    root: ProcRoot,
+    prepare: impl FnOnce(&mut App),
+    start: impl FnOnce(Request, Publish) -> anyhow::Result<Box<dyn Fn(Request)>>,
+) -> anyhow::Result<ExitCode> {
     if !io::stdout().is_terminal() {
         let why = "stdout is no terminal: `memtide ps` and `memtide free` print to files and pipes";
         return Err(Usage(why.into()).into());
@@ -30,23 +55,20 @@ pub(super) fn run(flags: Said, common: &Common) -> anyhow::Result<ExitCode> {
     let said = path.as_deref().map(|path| file::read(path, common.config.is_some())).transpose()?.unwrap_or_default();
     let options = resolve(flags.over(said), &Environment::of_process());
     let has_mouse = options.has_mouse;
-    let root = root(common);
-    let source: Box<dyn Source + Send> = match &common.root {
-        Some(folder) => Box::new(FixtureSource::open(folder)),
-        None => Box::new(LiveSource::open(root.clone())?),
-    };
     let planned_on = root.clone();
-    let app = App::new(options, Box::new(move |effect| plan(effect, &planned_on, Caches::read(&planned_on))))?;
+    let mut app = App::new(options, Box::new(move |effect| plan(effect, &planned_on, Caches::read(&planned_on))))?;
+    prepare(&mut app);
 
     let (publish, published) = unbounded_channel();
-    let session = SessionHandle::spawn(source, app.request(), move |update| {
+    let publish = Box::new(move |update| {
         // The face has gone: the session ends with it.
         let _ = publish.send(update);
-    })?;
+    });
+    let request = start(app.request(), publish)?;
     let (report, outcomes) = unbounded_channel();
     let root = Arc::new(root);
     let ports = Ports {
-        request: Box::new(move |request| session.request(request)),
+        request,
         run: Box::new(move |effect| act_beside(&root, &effect, &report)),
         save: Box::new(move |settings| save(path.as_ref(), settings)),
         published,

@@ -11,11 +11,11 @@ pub fn time_of_day(wall_ms: i64) -> String {
     }
 }
 
-/// The local date and time of a moment: `2026-11-24 14:03:22`.
-pub fn date_and_time(wall_ms: i64) -> String {
+/// The local day and time of a moment: `2026-11-25 14:03:22`.
+pub fn moment(wall_ms: i64) -> String {
     match Timestamp::from_millisecond(wall_ms) {
         Ok(at) => at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-        Err(_) => "--:--:--".into(),
+        Err(_) => "an impossible time".into(),
     }
 }
 

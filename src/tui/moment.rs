@@ -36,9 +36,9 @@ pub struct Around {
     pub shown: i64,
 }
 
-impl Moment {
-    /// Reads a moment.
-    pub fn parse(text: &str) -> Result<Self, String> {
+impl std::str::FromStr for Moment {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let refuse = || format!("`{text}` is no time: say 14:03, -10m, +1h, 2026-11-24 14:03, start or end");
         let span = |text: &str| parse_duration(text).map_err(|_| refuse());
@@ -62,7 +62,9 @@ impl Moment {
         }
         time_of(text).map(Self::OfDay).ok_or_else(refuse)
     }
+}
 
+impl Moment {
     /// Which moment that is, milliseconds since the epoch, and never outside of what there is.
     pub fn resolve(self, around: Around, zone: &TimeZone) -> i64 {
         let ms = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
@@ -106,7 +108,7 @@ mod tests {
             newest: ms("2026-11-25T16:00").as_millisecond(),
             shown: ms("2026-11-25T14:00").as_millisecond(),
         };
-        let moment = Moment::parse(text).unwrap().resolve(around, &zone);
+        let moment = text.parse::<Moment>().unwrap().resolve(around, &zone);
         Timestamp::from_millisecond(moment).unwrap().to_zoned(zone).strftime("%d %H:%M:%S").to_string()
     }
 
@@ -134,7 +136,7 @@ mod tests {
     #[test]
     fn what_is_no_time_is_refused_with_what_would_be() {
         for text in ["", "25:00", "14", "-", "+1x", "14:03:22:1", "soon", "2026-13-01 14:00"] {
-            let error = Moment::parse(text).unwrap_err();
+            let error = text.parse::<Moment>().unwrap_err();
             assert!(error.contains("14:03"), "{text}: {error}");
         }
     }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::action::{ACTIONS, Action};
 use super::app::{App, Temporality, show_interval};
-use super::event::{date_and_time, time_of_day};
+use super::event::{moment, time_of_day};
 use super::header::{self, Status};
 use super::screen::{Screen, ended, log};
 use super::theme::Role;
@@ -109,7 +109,7 @@ fn status(app: &App) -> Status {
     let (mode, is_unusual) = if app.alert.is_some() { (" STOPPED ".to_owned(), true) } else { (mode, is_unusual) };
     // A recording has a time of its own.
     let clock = match &app.update {
-        Some(update) if update.replay.is_some() => date_and_time(update.snapshot.sample.wall_ms),
+        Some(update) if update.replay.is_some() => moment(update.snapshot.sample.wall_ms),
         _ => app.clock.clone(),
     };
     Status { mode, is_unusual, span: app.machine_span(), clock, alert: app.alert.clone() }

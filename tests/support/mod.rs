@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
 
+pub mod any;
 pub mod face;
 pub mod keys;
 pub mod live;

@@ -26,6 +26,7 @@ use crate::model::judgement::Analysis;
 use crate::model::reading::BootMs;
 use crate::model::sample::Sample;
 use crate::model::snapshot::Snapshot;
+use crate::record::reader::Reader;
 
 /// Samples that can be walked through. Moments are milliseconds since the epoch.
 pub trait Recording {
@@ -37,6 +38,24 @@ pub trait Recording {
     fn seek(&mut self, wall_ms: i64);
     /// When the first and the last sample were taken.
     fn span(&self) -> Option<[i64; 2]>;
+}
+
+impl Recording for Reader {
+    fn next(&mut self) -> Option<Sample> {
+        self.next()
+    }
+
+    fn previous(&mut self) -> Option<Sample> {
+        self.previous()
+    }
+
+    fn seek(&mut self, wall_ms: i64) {
+        self.seek(wall_ms);
+    }
+
+    fn span(&self) -> Option<[i64; 2]> {
+        self.span()
+    }
 }
 
 /// A running replay. It ends when this is dropped.

@@ -48,7 +48,7 @@ impl Input {
                 Purpose::Search => Answer::CloseAnd(Deed::Search(String::new(), Direction::Here)),
                 Purpose::Jump => Answer::Close,
             },
-            (KeyCode::Enter, _) if self.purpose == Purpose::Jump => match Moment::parse(self.line.text()) {
+            (KeyCode::Enter, _) if self.purpose == Purpose::Jump => match self.line.text().parse::<Moment>() {
                 Ok(moment) => Answer::CloseAnd(Deed::Jump(moment)),
                 Err(error) => {
                     self.error = Some(error);
