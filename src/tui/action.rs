@@ -208,8 +208,8 @@ actions! {
         PreviousEvent "previous_event" "Previous event" ["("], "Goes to what happened before: a leak, an OOM kill, a swap storm, a process that came or went.";
         NextEvent "next_event" "Next event" [")"], "Goes to what happens next.";
         ShowEnded "ended" "Ended processes" ["E"], "Shows who has ended, when, and how large it was.";
-        Faster "faster" "Shorter interval" ["-"], "Takes samples more often; in a recording, time passes faster.";
-        Slower "slower" "Longer interval" ["+", "="], "Takes samples less often; in a recording, time passes more slowly.";
+        Faster "faster" "Shorter interval" ["-"], "Takes samples more often; in a recording, time passes more slowly.";
+        Slower "slower" "Longer interval" ["+", "="], "Takes samples less often; in a recording, time passes faster.";
     }
     Program {
         Palette "palette" "Command …" [":", "ctrl-o"] bar "command", "Runs any action by name, or sort, filter, group, columns, interval, theme with a value.";

@@ -66,7 +66,7 @@ impl App {
             Action::Jump => self.layers.push(Layer::Input(Input::new(Purpose::Jump, ""))),
             Action::PreviousEvent | Action::NextEvent => self.hunt(action == Action::NextEvent),
             Action::Pause if self.is_replay() => self.play_or_stop(),
-            Action::Faster | Action::Slower if self.is_replay() => self.step_speed(action == Action::Faster),
+            Action::Faster | Action::Slower if self.is_replay() => self.step_speed(action == Action::Slower),
             Action::Pause => {
                 self.temporality = match self.temporality {
                     Temporality::Paused => Temporality::Live,
