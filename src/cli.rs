@@ -61,6 +61,8 @@ pub enum Command {
     Record(Record),
     /// Shows a recording as if it were now, at any moment of it
     Replay(Replay),
+    /// Tells of a whole recording: who leaks, who grew, the peak, swap, what happened
+    Report(ReportOn),
     /// Checks a recording and names what of it can't be read
     Verify(Verify),
     /// Saves all of a damaged recording that can be read
@@ -278,6 +280,31 @@ pub struct Replay {
 fn speed(text: &str) -> Result<f32, String> {
     let speed = text.trim_start_matches('x').parse().ok().filter(|speed| (0.1..=100_000.0).contains(speed));
     speed.ok_or_else(|| format!("`{text}` is no speed: use a number from 0.1 to 100000"))
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Page {
+    /// Sentences and tables for people.
+    Text,
+    /// One JSON document.
+    Json,
+    /// One page with charts that needs nothing else.
+    Html,
+}
+
+/// `memtide report`.
+#[derive(Args, Debug)]
+pub struct ReportOn {
+    /// The recording: a file, or a folder of segments
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Page,
+    /// How many of those that grew, and of those alive at the peak
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub top: usize,
 }
 
 /// `memtide verify`.

@@ -99,7 +99,7 @@ fn a_recording_is_walked_by_samples_times_and_events() {
     terminal.keys("J");
     terminal.type_text("soon\r");
     terminal.wait_for_text("`soon` is no time");
-    terminal.press("esc");
+    terminal.press("Esc");
     terminal.keys("+ + + + + + + p");
     terminal.wait_for("the end, at which it stops", |screen| {
         screen.contains("REPLAY ") && !screen.contains("REPLAY x") && clock(screen).is_some_and(|now| now > second)
@@ -116,4 +116,47 @@ fn a_file_that_is_no_recording_is_a_clear_error() {
     let status = terminal.wait_for_exit();
     assert_eq!(status.exit_code(), 1);
     assert!(terminal.screen().contains("notes.txt"), "{}", terminal.screen().framed());
+}
+
+fn report(recording: &Recording, format: &str) -> String {
+    let path = recording.path();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_memtide"))
+        .args(["report", path.to_str().unwrap(), "--format", format])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_report_tells_the_same_in_words_in_json_and_as_a_page() {
+    let recording = Recording::of_server(300);
+    let json: serde_json::Value = serde_json::from_str(&report(&recording, "json")).unwrap();
+    assert_eq!(json["schema"], "memtide.report/1");
+    let headline = json["story"]["headline"]["text"].as_str().unwrap();
+    assert!(headline.contains("node[1234] leaks"), "{headline}");
+    // 20 MiB a minute for five minutes, less the second between the first sample and the last.
+    let gained = json["growers"][0]["gained"].as_u64().unwrap() >> 20;
+    assert!((97..=100).contains(&gained), "{gained}");
+    assert_eq!(json["peak"]["largest"][0]["pid"], 1234);
+    assert!(json["used"]["points"].as_array().unwrap().iter().filter(|point| point.is_number()).count() > 100);
+
+    let text = report(&recording, "text");
+    for part in
+        [headline, "Peak: ", "Who gained most private memory", "+100M", "Swap and pressure", "leaks private memory"]
+    {
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words(&text).contains(&words(part)), "{part}: {text}");
+    }
+    let page = report(&recording, "html");
+    assert!(page.contains(&format!("<h1>{headline}</h1>")), "{page}");
+    assert!(!page.contains("<script") && !page.contains("http"), "it needs nothing else");
+}
+
+#[test]
+fn what_a_process_calls_itself_is_no_markup_in_a_page() {
+    let page = report(&Recording::of(std::iter::repeat_n(Crowd::Odd, 3)), "html");
+    assert!(!page.contains('\u{1b}') && page.contains("</html>"));
+    let largest = page.split("The largest of").nth(1).unwrap();
+    assert!(largest.contains("<td class=\"text\">"), "{largest}");
 }

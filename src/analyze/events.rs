@@ -38,6 +38,17 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Its name in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Ended => "ended",
+            Self::Verdict => "verdict",
+            Self::OomKill => "oom_kill",
+            Self::SwapStorm => "swap_storm",
+        }
+    }
+
     /// Its sign on the time bar.
     pub fn sign(self) -> char {
         match self {

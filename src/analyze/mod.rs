@@ -13,6 +13,7 @@ pub mod history;
 mod judge;
 mod machine;
 mod observed;
+pub mod report;
 pub mod runtime;
 pub mod series;
 mod shape;

@@ -8,6 +8,7 @@ mod ps;
 mod record;
 mod repair;
 mod replay;
+mod report;
 mod stop;
 mod verify;
 
@@ -32,6 +33,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Diagnose(args)) => diagnose::run(&args, &cli.common),
         Some(Command::Record(args)) => record::run(&args, &cli.common),
         Some(Command::Replay(args)) => replay::run(&args, args.said.clone(), &cli.common),
+        Some(Command::Report(args)) => report::run(&args),
         Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::Repair(args)) => repair::run(&args),
         Some(Command::Config(args)) => config::run(&args, &cli.common),

@@ -15,8 +15,10 @@
 //! since_boot_ms, from, to, needs_ms, meetings: [{limit, size, left, in_ms, earliest_ms, latest_ms, is_end}]}`: rates per
 //! minute, confidence from 0 to 1; a time that never comes is `null`.
 
+mod report;
 mod story;
 
+pub use report::report;
 pub use story::story;
 
 use serde_json::{Map, Value as Json, json};

@@ -1,6 +1,8 @@
 //! What is known, on stdout: a table for people, JSON and CSV for programs.
 
 pub mod csv;
+pub mod html;
 pub mod json;
+pub mod report;
 pub mod story;
 pub mod table;

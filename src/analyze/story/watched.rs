@@ -57,6 +57,11 @@ impl Watched {
         }
     }
 
+    /// The newest sample, shared.
+    pub fn latest(&self) -> Option<&Arc<Sample>> {
+        self.ends.as_ref().map(|ends| &ends.last)
+    }
+
     /// The newest sample.
     pub fn last(&self) -> Option<&Sample> {
         self.ends.as_ref().map(|ends| &*ends.last)
