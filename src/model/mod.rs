@@ -11,6 +11,7 @@ pub mod process;
 pub mod query;
 pub mod reading;
 pub mod sample;
+pub mod shell;
 pub mod snapshot;
 pub mod system;
 #[cfg(test)]

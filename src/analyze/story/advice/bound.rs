@@ -1,6 +1,5 @@
 //! How to bound the damage of a leak: a limit of the runtime's own, a limit of the control group, a restart in time.
 
-use super::shell::quote;
 use super::{Advice, Case};
 use crate::analyze::runtime::{OwnLimit, own_limit};
 use crate::analyze::story::program::{Runtime, has_program, runtime};
@@ -8,6 +7,7 @@ use crate::analyze::story::sentence::{Amount, Sentence};
 use crate::model::cgroup::Membership;
 use crate::model::judgement::{Limit, Meeting};
 use crate::model::process::Identity;
+use crate::model::shell::quote;
 
 /// The share of what is left for a leaking program that it may take.
 const SHARE: f64 = 0.75;

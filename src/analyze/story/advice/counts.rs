@@ -1,11 +1,11 @@
 //! How to find what opens descriptors, starts threads, or maps.
 
 use super::bound::unit;
-use super::shell::quote;
 use super::{Advice, Case};
 use crate::analyze::story::program::{Runtime, runtime};
 use crate::analyze::story::sentence::Amount;
 use crate::model::judgement::Limit;
+use crate::model::shell::quote;
 
 /// A limit is raised to so many times what it is.
 const RAISE: f64 = 4.0;

@@ -1,11 +1,11 @@
 //! How to find what a program keeps, by what runs it.
 
-use super::shell::quote;
 use super::{Advice, Case};
 use crate::analyze::runtime::{OwnLimit, own_limit};
 use crate::analyze::story::program::{Runtime, has_option, runtime};
 use crate::analyze::story::sentence::{Amount, Sentence};
 use crate::model::process::Identity;
+use crate::model::shell::quote;
 
 /// The tools that look into the memory of what leaks.
 pub(super) fn give(case: &Case<'_>, given: &mut Vec<Advice>) {

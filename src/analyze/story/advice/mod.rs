@@ -5,7 +5,6 @@ mod bound;
 mod counts;
 mod heap;
 mod kernel;
-mod shell;
 
 use super::growth::{rate, subject};
 use super::scene::Scene;

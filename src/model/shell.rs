@@ -1,7 +1,7 @@
-//! Words for a shell.
+//! Words for a shell, in commands that are shown to people.
 
 /// A word that a POSIX shell takes literally, whatever is in it.
-pub(super) fn quote(word: &str) -> String {
+pub fn quote(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) && !word.starts_with('-') {
         return word.to_owned();
