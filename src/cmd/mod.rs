@@ -3,6 +3,7 @@
 mod config;
 mod diagnose;
 mod free;
+mod inspect;
 mod live;
 mod ps;
 mod record;
@@ -11,6 +12,7 @@ mod replay;
 mod report;
 mod stop;
 mod verify;
+mod watch;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
@@ -30,6 +32,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         None => live::run(cli.said, &cli.common),
         Some(Command::Ps(args)) => ps::run(&args, &cli.common),
         Some(Command::Free(args)) => free::run(&args, &cli.common),
+        Some(Command::Inspect(args)) => inspect::run(&args, &cli.common),
         Some(Command::Diagnose(args)) => diagnose::run(&args, &cli.common),
         Some(Command::Record(args)) => record::run(&args, &cli.common),
         Some(Command::Replay(args)) => replay::run(&args, args.said.clone(), &cli.common),

@@ -2,7 +2,9 @@
 
 pub mod csv;
 pub mod html;
+pub mod inspect;
 pub mod json;
 pub mod report;
 pub mod story;
 pub mod table;
+mod wrap;

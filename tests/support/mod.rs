@@ -4,6 +4,7 @@
 
 pub mod any;
 pub mod face;
+pub mod inspect;
 pub mod keys;
 pub mod live;
 pub mod machine;
