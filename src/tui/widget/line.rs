@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr;
 
 /// Writes `text` from the left, at most `width` columns; what is left keeps what it had. Returns the columns used.
@@ -24,6 +25,17 @@ pub fn put_right(buf: &mut Buffer, x: u16, y: u16, width: u16, text: &str, style
 /// Columns a text takes on the screen.
 pub fn columns(text: &str) -> u16 {
     u16::try_from(text.width()).unwrap_or(u16::MAX)
+}
+
+/// The text from a column on.
+pub fn skip_columns(text: &str, columns: u16) -> &str {
+    let mut left = usize::from(columns);
+    let mut graphemes = text.grapheme_indices(true);
+    while left > 0 {
+        let Some((_, grapheme)) = graphemes.next() else { return "" };
+        left = left.saturating_sub(grapheme.width());
+    }
+    graphemes.as_str()
 }
 
 /// A piece of a line: what it says, how it looks, and how soon it is left out where there is no room (0 never).
