@@ -10,6 +10,7 @@ use super::thread::{Thread, Threads};
 /// A line of now beside the same line of before. One of them may be missing, never both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Changed<'a, T> {
+    line: &'a T,
     /// As it is; `None` where it is no more.
     pub now: Option<&'a T>,
     /// As it was; `None` where it is new.
@@ -19,7 +20,7 @@ pub struct Changed<'a, T> {
 impl<'a, T> Changed<'a, T> {
     /// The line that there is, that of now first.
     pub fn line(&self) -> &'a T {
-        self.now.or(self.before).expect("invariant: a line is in one of the two")
+        self.line
     }
 
     /// By how much a quantity rose, or, negative, fell.
@@ -53,10 +54,10 @@ pub fn threads<'a>(now: &'a Threads, before: &'a Threads) -> Vec<Changed<'a, Thr
 fn matched<'a, T, K: Eq + Hash>(now: &'a [T], before: &'a [T], key: impl Fn(&'a T) -> K) -> Vec<Changed<'a, T>> {
     let mut old: HashMap<K, &T> = before.iter().map(|line| (key(line), line)).collect();
     let mut lines: Vec<Changed<'a, T>> =
-        now.iter().map(|line| Changed { now: Some(line), before: old.remove(&key(line)) }).collect();
+        now.iter().map(|line| Changed { line, now: Some(line), before: old.remove(&key(line)) }).collect();
     // In the order that they had, not that of the map.
     let ended = before.iter().filter(|line| old.contains_key(&key(*line)));
-    lines.extend(ended.map(|line| Changed { now: None, before: Some(line) }));
+    lines.extend(ended.map(|line| Changed { line, now: None, before: Some(line) }));
     lines
 }
 

@@ -77,6 +77,18 @@ pub struct Target {
 }
 
 impl Target {
+    /// A target that no descriptor is counted for yet.
+    pub fn nobodys(kind: DescriptorKind, name: Text, is_deleted: bool, socket: Option<Socket>) -> Self {
+        Self { kind, name, is_deleted, socket, count: 0, lowest: u32::MAX, highest: 0, blocks: 0 }
+    }
+
+    /// Counts a descriptor of this number.
+    pub fn count_in(&mut self, number: u32) {
+        self.count = self.count.saturating_add(1);
+        self.lowest = self.lowest.min(number);
+        self.highest = self.highest.max(number);
+    }
+
     /// Its name for people, escaped.
     pub fn shown(&self) -> String {
         shown(self.kind, &self.name, self.is_deleted, self.socket.as_ref())

@@ -27,7 +27,7 @@ pub fn by_prefix<'a>(targets: impl IntoIterator<Item = &'a Target>, most: usize)
             *paths = paths.saturating_add(1);
         }
     }
-    let depth = |folder: &[u8]| folder.iter().filter(|byte| **byte == b'/').count();
+    let depth = |folder: &[u8]| folder.split(|byte| *byte == b'/').count();
     while folders.len() > most.max(1) {
         // The deepest of the smallest: a folder never swallows what is above it.
         let smallest = folders.iter().filter(|(folder, _)| **folder != b"/");

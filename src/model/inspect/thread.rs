@@ -42,8 +42,8 @@ pub struct Thread {
     pub comm: Text,
     /// `R`, `S`, `D`, `Z`, `T`, `t`, `I`, `X`.
     pub state: u8,
-    /// User and system CPU time, clock ticks.
-    pub cpu_ticks: u64,
+    /// User and system CPU time, milliseconds.
+    pub cpu_ms: u64,
     /// Its stack, found by the stack pointer that `/proc/PID/task/TID/syscall` tells of a thread that waits. `Pending`
     /// where the thread runs, or the mappings were not asked for.
     pub stack: Reading<Stack>,
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn states_are_counted_the_most_frequent_first() {
-        let thread = |state| Thread { tid: 1, comm: Text::default(), state, cpu_ticks: 0, stack: Reading::Pending };
+        let thread = |state| Thread { tid: 1, comm: Text::default(), state, cpu_ms: 0, stack: Reading::Pending };
         let threads = Threads { coverage: Coverage::default(), threads: b"SRSDS".map(thread).to_vec() };
         assert_eq!(threads.states(), [(b'S', 3), (b'D', 1), (b'R', 1)]);
     }
