@@ -72,6 +72,7 @@ impl Session {
             machine: self.history.machine_points(now, request.machine_span, request.machine_points),
             series: series.collect(),
             evidence,
+            inspection: None,
             ended,
             timeline: self.timeline.span(now, is_past),
             snapshot,
@@ -140,6 +141,7 @@ mod tests {
             machine_points: 4,
             machine_span: Duration::from_secs(40),
             evidence: None,
+            inspect: None,
             at,
             interval: Duration::from_secs(1),
         }

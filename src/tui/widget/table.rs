@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::line::{fill, put, put_right, skip_columns};
+use super::line::{end_of_path, fill, put, put_right, skip_columns};
 use crate::tui::theme::{Role, Theme};
 
 /// What sorts a row.
@@ -166,8 +166,12 @@ impl<T> Table<'_, T> {
             let mut x = area.x;
             for (column, width) in &columns {
                 let (text, role) = (column.show)(row, theme);
-                let shown = if column.width == 0 { skip_columns(&text, self.scroll) } else { &text };
-                put_cell(buf, Rect::new(x, y, *width, 1), shown, is_right(column), theme.style(role));
+                let shown = match (column.width, self.scroll) {
+                    (0, 0) => end_of_path(&text, *width, theme.pick("…", "..")),
+                    (0, scroll) => skip_columns(&text, scroll).into(),
+                    _ => text.as_str().into(),
+                };
+                put_cell(buf, Rect::new(x, y, *width, 1), &shown, is_right(column), theme.style(role));
                 x += width + 1;
             }
         }
