@@ -110,9 +110,9 @@ mod tests {
     use crate::model::process::{Identity, ProcessSample};
     use crate::model::reading::{BootMs, Denial};
 
-    fn look(second: u64, mappings: Reading<Mappings>, threads: Reading<Threads>) -> Looked {
+    fn look(second: u64, mappings: Reading<Mappings>, threads: Reading<Threads>) -> Arc<Inspection> {
         let key = ProcessKey { pid: 7, start_time: 1 };
-        Ok(Arc::new(Inspection {
+        Arc::new(Inspection {
             key,
             at: BootMs(second * 1000),
             wall_ms: 0,
@@ -130,7 +130,7 @@ mod tests {
             mappings,
             descriptors: Reading::Pending,
             threads,
-        }))
+        })
     }
 
     fn seconds(seen: &Seen, part: Part) -> (Option<u64>, Option<u64>) {
@@ -142,16 +142,16 @@ mod tests {
     fn each_part_keeps_its_last_look_and_is_compared_with_its_first() {
         let known = || Reading::Value(Mappings::default());
         let mut seen = Seen::default();
-        assert!(seen.take(&look(1, Reading::Denied(Denial::Ptrace), Reading::Pending)));
+        assert!(seen.take(&Ok(look(1, Reading::Denied(Denial::Ptrace), Reading::Pending))));
         assert_eq!(seconds(&seen, Part::Mappings), (Some(1), None));
         for second in 2..5 {
-            seen.take(&look(second, known(), Reading::Pending));
+            seen.take(&Ok(look(second, known(), Reading::Pending)));
         }
-        seen.take(&look(5, Reading::Pending, Reading::Value(Threads::default())));
+        seen.take(&Ok(look(5, Reading::Pending, Reading::Value(Threads::default()))));
         assert_eq!(seconds(&seen, Part::Mappings), (Some(4), Some(2)));
         assert_eq!(seconds(&seen, Part::Threads), (Some(5), None), "one look is not compared with itself");
         assert_eq!(seconds(&seen, Part::Descriptors), (None, None));
-        seen.take(&look(6, Reading::Gone, Reading::Pending));
+        seen.take(&Ok(look(6, Reading::Gone, Reading::Pending)));
         assert_eq!(seconds(&seen, Part::Mappings), (Some(4), Some(2)), "an end takes nothing away");
     }
 
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(seen.unseen("threads", &theme), "reading the threads ...");
         assert!(!seen.take(&Err("it is secret".into())));
         assert_eq!(seen.unseen("threads", &theme), "The threads can't be read: it is secret.");
-        let first = look(1, Reading::Pending, Reading::Pending);
+        let first = Ok(look(1, Reading::Pending, Reading::Pending));
         assert!(seen.take(&first) && !seen.take(&first), "the same look is nothing new");
         assert_eq!(seen.unseen("threads", &theme), "reading the threads ...");
     }
