@@ -146,18 +146,19 @@ fn the_overview_has_the_verdict_the_evidence_and_the_limit_with_who_sets_it() {
     calm.keys("down enter");
     assert!(line(&calm, "private memory:").contains("steady"));
     assert!(line(&calm, "memory limit").contains("none but the machine's"));
-    assert!(calm.text().contains('▃'), "its history is drawn\n{}", calm.text());
+    let course: Vec<String> = calm.lines().into_iter().skip_while(|line| !line.contains("memory limit")).collect();
+    assert!(course.iter().any(|line| line.contains('▇')), "its history is drawn\n{}", calm.text());
 }
 
 #[test]
 fn what_is_new_since_the_screen_was_opened_is_told_and_sorts() {
     let mut face = opened(120, 40);
     face.keys("3");
-    assert!(!line(&face, "app.log  ").contains('+'), "one look has nothing to be compared with\n{}", face.text());
+    assert!(!face.text().contains("+1 ") && face.text().contains(" - file "), "one look alone\n{}", face.text());
     face.watch(20);
-    let log = line(&face, "/srv/app/log/app.log ");
-    assert!(log.trim_start().starts_with("799     +20 file"), "one line for all that lead to the same: {log}");
-    assert!(line(&face, "39 sockets").contains("801 files +20"));
+    let log = line(&face, "+20 file ");
+    assert!(log.trim_start().starts_with("809 ") && log.contains("/srv/app/log/app.log"), "one line for all: {log}");
+    assert!(line(&face, "39 sockets").contains("811 files +20"));
     face.keys("2 N");
     face.watch(10);
     assert!(line(&face, "V8 heap").contains("+3.3M"), "{}", face.text());
@@ -168,8 +169,8 @@ fn what_is_new_since_the_screen_was_opened_is_told_and_sorts() {
     assert!(line(&face, "V8 heap").contains("+6.7M"));
     // Another time it is opened nothing is new yet.
     face.keys("esc enter 3");
-    assert!(!line(&face, "801 files").contains('+') || !face.text().contains("+20"), "{}", face.text());
-    assert!(line(&face, "/srv/app/log/app.log ").contains(" - "));
+    assert!(!line(&face, " files ").contains('+'), "{}", face.text());
+    assert!(line(&face, " - file ").contains("/srv/app/log/app.log"), "{}", face.text());
 }
 
 #[test]
@@ -280,7 +281,7 @@ fn long_tabs_scroll_by_line_page_and_wheel_and_long_names_sideways() {
     let wheeled = first(&face);
     assert_ne!(wheeled, top);
     face.keys("home end");
-    assert!(line(&face, "reserved").contains("reserved") || face.text().contains("00000000.sst"), "{}", face.text());
+    assert!(face.text().contains("00002940.sst"), "{}", face.text());
     let end = face.text();
     face.keys("down pagedown end");
     assert_eq!(face.text(), end, "it ends there");

@@ -1,6 +1,8 @@
 //! What is known, on stdout: a table for people, JSON and CSV for programs.
 
 pub mod csv;
+pub mod inspect;
 pub mod json;
 pub mod story;
 pub mod table;
+mod wrap;

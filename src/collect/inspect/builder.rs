@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::header::Header;
-use super::shape::{Beside, RamFileSystems, by_name, by_shape, is_jvm, is_v8, sysv_name};
+use super::shape::{Beside, GO_HEAP, RamFileSystems, by_name, by_shape, is_jvm, is_v8, sysv_name};
 use crate::collect::parse::{kilobytes, split_line};
 use crate::model::inspect::mapping::{Mapping, MappingGroup, MappingKind, Mappings};
 use crate::model::inspect::memory::Memory;
@@ -26,7 +26,7 @@ pub(super) struct Circumstances {
 /// Groups mappings that come by ascending address.
 pub(super) struct Builder {
     circumstances: Circumstances,
-    /// The mapping that the lines are about, or an end mark.
+    /// The mapping that the lines are about.
     current: Option<Current>,
     /// The inaccessible anonymous memory that ends where the current mapping begins.
     reserved_below: u64,
@@ -39,8 +39,8 @@ pub(super) struct Builder {
     threshold: u64,
     space: Space,
     stacks: Vec<(u64, Stack)>,
-    has_jvm: bool,
-    has_v8: bool,
+    /// Guesses that turned out right: machines that the process runs.
+    machines: Vec<MappingKind>,
     has_swap_pss: bool,
     read: u64,
     count: u64,
@@ -90,8 +90,7 @@ impl Builder {
             threshold: 0,
             space: Space::default(),
             stacks: Vec::new(),
-            has_jvm: false,
-            has_v8: false,
+            machines: Vec::new(),
             has_swap_pss: false,
             read: 0,
             count: 0,
@@ -105,15 +104,14 @@ impl Builder {
             None => Vec::new(),
         };
         self.count += 1;
-        let mut header = OwnedHeader {
+        let header = OwnedHeader {
             range: header.start..header.end,
             permissions: header.permissions,
             offset: header.offset,
             device: header.device,
             inode: header.inode,
-            name: { reuse(name, header.name) },
+            name: reuse(name, header.name),
         };
-        header.name.shrink_to(4096);
         let memory = Memory { size: header.range.end - header.range.start, ..Memory::default() };
         self.current = Some(Current { header, memory, is_read });
     }
@@ -148,6 +146,9 @@ impl Builder {
             };
             by_shape(&head, beside)
         };
+        if kind == MappingKind::GoHeap && head.start == GO_HEAP.start {
+            self.machines.push(MappingKind::GoHeap);
+        }
         self.note_stacks(&head, &memory);
         let group = self.group(kind, name, is_deleted, head.inode);
         group.count = group.count.saturating_add(1);
@@ -197,8 +198,8 @@ impl Builder {
             self.last = if let Some(place) = self.places.get(&key) {
                 *place
             } else {
-                self.has_jvm |= is_jvm(name);
-                self.has_v8 |= is_v8(name);
+                let proofs = [(is_jvm(name), MappingKind::JvmHeap), (is_v8(name), MappingKind::V8Heap)];
+                self.machines.extend(proofs.into_iter().filter_map(|(is_right, machine)| is_right.then_some(machine)));
                 self.groups.push(MappingGroup {
                     kind,
                     name: key.1.clone(),
@@ -241,11 +242,16 @@ impl Builder {
         if let Some(current) = self.current.take() {
             self.close(current, None);
         }
-        if !self.has_jvm {
-            self.rename(MappingKind::JvmHeap, MappingKind::Anonymous);
-        }
-        if !self.has_v8 {
-            self.rename(MappingKind::V8Heap, MappingKind::Anonymous);
+        // V8 takes any address that is free, those of the others included.
+        let guesses = [
+            (MappingKind::GoHeap, MappingKind::V8Heap),
+            (MappingKind::JvmHeap, MappingKind::V8Heap),
+            (MappingKind::V8Heap, MappingKind::Anonymous),
+        ];
+        for (guess, otherwise) in guesses {
+            if !self.machines.contains(&guess) {
+                self.rename(guess, otherwise);
+            }
         }
         if !self.has_swap_pss {
             let all = self.groups.iter_mut().map(|group| &mut group.memory);
@@ -427,7 +433,12 @@ Pss:                   4 kB
             groups(&mappings).into_iter().map(|(name, _, rss)| (name, rss)).collect::<Vec<_>>()
         };
         assert!(with("/usr/lib/jvm/libjvm.so").contains(&("Java heap".to_owned(), 8)));
-        assert!(with("/usr/bin/node").contains(&("V8 heap".to_owned(), 4)));
+        assert!(with("/usr/bin/node").contains(&("V8 heap".to_owned(), 12)), "V8 takes any address");
+        let go = |start: &str| {
+            let (mappings, _) = build(&format!("{start} rw-p 0 00:00 0 \nRss: 4 kB\n"), Circumstances::default());
+            groups(&mappings)[0].0.clone()
+        };
+        assert_eq!((go("c000000000-c000400000"), go("c000400000-c000800000")), ("Go heap".into(), "anonymous".into()));
     }
 
     #[test]
@@ -439,12 +450,12 @@ Pss:                   4 kB
     proptest! {
         #[test]
         fn groups_hold_every_mapping_and_the_largest_are_the_largest(sizes in proptest::collection::vec(0u64..9000, 1..1500)) {
-            let mut smaps = String::new();
-            for (nth, rss) in sizes.iter().enumerate() {
+            let entry = |(nth, rss): (usize, &u64)| {
                 let start = 0x7f00_0000_0000u64 + nth as u64 * 0x0100_0000 + 0x1000;
-                let name = ["", "/a", "/b", "[heap]"][nth % 4];
-                smaps += &format!("{start:x}-{:x} rw-p 0 08:01 5 {name}\nRss: {rss} kB\n", start + 0x00ff_0000);
-            }
+                let (end, name) = (start + 0x00ff_0000, ["", "/a", "/b", "[heap]"][nth % 4]);
+                format!("{start:x}-{end:x} rw-p 0 08:01 5 {name}\nRss: {rss} kB\n")
+            };
+            let smaps: String = sizes.iter().enumerate().map(entry).collect();
             let (mappings, _) = build(&smaps, Circumstances::default());
             let total: u64 = sizes.iter().sum();
             prop_assert_eq!(mappings.read.rss, total << 10);

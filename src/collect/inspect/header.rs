@@ -126,7 +126,7 @@ mod tests {
         #[test]
         fn any_name_is_found_again(start in 0u64..1 << 56, pages in 1u64..9999, name in "/[^\n]{0,40}") {
             let end = start + pages * 4096;
-            let line = format!("{start:08x}-{end:08x} r-xs {:08x} 08:02 77      {name}", pages);
+            let line = format!("{start:08x}-{end:08x} r-xs {pages:08x} 08:02 77      {name}");
             let header = parse_header(line.as_bytes()).unwrap();
             prop_assert_eq!((header.start, header.end, header.name), (start, end, name.as_bytes()));
             prop_assert!(is_header(line.as_bytes()) && header.is_shared() && header.is_executable());

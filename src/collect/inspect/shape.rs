@@ -134,17 +134,21 @@ const ARENA: u64 = 64 << 20;
 /// A guard is a page, or, where pages are large or the program asks for it, a few (pthread_attr_setguardsize(3)).
 const LARGEST_GUARD: u64 = 64 << 10;
 
-/// Go's first arena on 64 bits, and where those that follow it end for sure (runtime/malloc.go).
-const GO_HEAP: std::ops::Range<u64> = 0xc0_0000_0000..0x100_0000_0000;
+/// Go's first arena on 64 bits, which every Go program has, and where those that follow it end for sure
+/// (runtime/malloc.go).
+pub(super) const GO_HEAP: std::ops::Range<u64> = 0xc0_0000_0000..0x100_0000_0000;
 
 /// Compressed pointers of the JVM reach so far.
 const JVM_HEAP_END: u64 = 32 << 30;
 
+/// What begins elsewhere is no part of a Java heap.
+const JVM_ALIGNMENT: u64 = 64 << 10;
+
 /// V8 aligns the pages of its heap to this.
 const V8_PAGE: u64 = 256 << 10;
 
-/// The kind of a mapping that has no name. [`MappingKind::JvmHeap`] and [`MappingKind::V8Heap`] are guesses that hold
-/// only in a process that runs that machine.
+/// The kind of a mapping that has no name. [`MappingKind::GoHeap`], [`MappingKind::JvmHeap`] and
+/// [`MappingKind::V8Heap`] are guesses that hold only in a process that runs that machine.
 pub(super) fn by_shape(header: &Header<'_>, beside: Beside) -> MappingKind {
     if header.is_inaccessible() {
         return MappingKind::Reserved;
@@ -161,7 +165,7 @@ pub(super) fn by_shape(header: &Header<'_>, beside: Beside) -> MappingKind {
     if GO_HEAP.contains(&header.start) {
         return MappingKind::GoHeap;
     }
-    if header.end <= JVM_HEAP_END {
+    if header.end <= JVM_HEAP_END && header.start.is_multiple_of(JVM_ALIGNMENT) {
         return MappingKind::JvmHeap;
     }
     if is_arena(header, beside) {

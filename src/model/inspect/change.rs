@@ -1,4 +1,5 @@
 //! What changed between two inspections of one process: lines of both, matched by what they are.
+//! Without an earlier one every line is new.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -31,27 +32,34 @@ impl<'a, T> Changed<'a, T> {
 }
 
 /// Groups of mappings, in the order of now; those that are no more come last.
-pub fn mappings<'a>(now: &'a Mappings, before: &'a Mappings) -> Vec<Changed<'a, MappingGroup>> {
-    matched(&now.groups, &before.groups, |group| (group.kind, &group.name, group.is_deleted))
+pub fn mappings<'a>(now: &'a Mappings, before: Option<&'a Mappings>) -> Vec<Changed<'a, MappingGroup>> {
+    matched(&now.groups, before.map(|before| &*before.groups), |group| (group.kind, &group.name, group.is_deleted))
 }
 
 /// Targets of descriptors, in the order of now; those that are no more come last. Where either was read in part, or
 /// had more targets than are kept, a line that is new may have been there before.
-pub fn targets<'a>(now: &'a Descriptors, before: &'a Descriptors) -> Vec<Changed<'a, Target>> {
-    matched(&now.targets, &before.targets, |target| (target.kind, &target.name, target.is_deleted, &target.socket))
+pub fn targets<'a>(now: &'a Descriptors, before: Option<&'a Descriptors>) -> Vec<Changed<'a, Target>> {
+    matched(&now.targets, before.map(|before| &*before.targets), |target| {
+        (target.kind, &target.name, target.is_deleted, &target.socket)
+    })
 }
 
 /// Kinds of descriptors, in the order of now; those that are no more come last.
-pub fn kinds<'a>(now: &'a Descriptors, before: &'a Descriptors) -> Vec<Changed<'a, KindCount>> {
-    matched(&now.kinds, &before.kinds, |count| count.kind)
+pub fn kinds<'a>(now: &'a Descriptors, before: Option<&'a Descriptors>) -> Vec<Changed<'a, KindCount>> {
+    matched(&now.kinds, before.map(|before| &*before.kinds), |count| count.kind)
 }
 
 /// Threads, by id; those that have ended come last.
-pub fn threads<'a>(now: &'a Threads, before: &'a Threads) -> Vec<Changed<'a, Thread>> {
-    matched(&now.threads, &before.threads, |thread| thread.tid)
+pub fn threads<'a>(now: &'a Threads, before: Option<&'a Threads>) -> Vec<Changed<'a, Thread>> {
+    matched(&now.threads, before.map(|before| &*before.threads), |thread| thread.tid)
 }
 
-fn matched<'a, T, K: Eq + Hash>(now: &'a [T], before: &'a [T], key: impl Fn(&'a T) -> K) -> Vec<Changed<'a, T>> {
+fn matched<'a, T, K: Eq + Hash>(
+    now: &'a [T],
+    before: Option<&'a [T]>,
+    key: impl Fn(&'a T) -> K,
+) -> Vec<Changed<'a, T>> {
+    let before = before.unwrap_or_default();
     let mut old: HashMap<K, &T> = before.iter().map(|line| (key(line), line)).collect();
     let mut lines: Vec<Changed<'a, T>> =
         now.iter().map(|line| Changed { line, now: Some(line), before: old.remove(&key(line)) }).collect();
@@ -82,10 +90,11 @@ mod tests {
     fn lines_are_matched_by_what_they_are() {
         let before = Mappings { groups: vec![group("/a", 10), group("/b", 20)], ..Mappings::default() };
         let now = Mappings { groups: vec![group("/c", 5), group("/a", 4)], ..Mappings::default() };
-        let changes: Vec<(String, i64)> = mappings(&now, &before)
+        let changes: Vec<(String, i64)> = mappings(&now, Some(&before))
             .iter()
             .map(|line| (line.line().shown(), line.change(|group| group.memory.rss)))
             .collect();
         assert_eq!(changes, [("/c".to_owned(), 5), ("/a".to_owned(), -6), ("/b".to_owned(), -20)]);
+        assert!(mappings(&now, None).iter().all(|line| line.before.is_none()));
     }
 }

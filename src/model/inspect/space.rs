@@ -181,7 +181,9 @@ mod tests {
 
     fn space(regions: &[Region]) -> Space {
         let mut space = Space::default();
-        regions.iter().for_each(|region| space.push(*region));
+        for region in regions {
+            space.push(*region);
+        }
         space.finished()
     }
 

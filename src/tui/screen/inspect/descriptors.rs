@@ -8,7 +8,7 @@ use super::Picture;
 use super::growth;
 use super::head::say;
 use super::seen::Seen;
-use crate::model::inspect::descriptor::{DescriptorKind, Descriptors, Target};
+use crate::model::inspect::descriptor::{DescriptorKind, Descriptors};
 use crate::model::inspect::prefix::by_prefix;
 use crate::model::inspect::{Inspection, Part, change};
 use crate::model::judgement::Quantity;
@@ -33,7 +33,8 @@ pub(super) struct Row {
     is_gone: bool,
 }
 
-const LEAST_NAME: u16 = 20;
+/// The column of names takes so much while others can go: a socket has two addresses and a state.
+const LEAST_NAME: u16 = 38;
 
 pub(super) const COLUMNS: [Column<Row>; 6] = [
     Column {
@@ -119,31 +120,24 @@ pub(super) const COLUMNS: [Column<Row>; 6] = [
 pub(super) fn build(seen: &Seen, order: Order) -> Vec<Row> {
     let Some(now) = seen.part(Part::Descriptors).and_then(known) else { return Vec::new() };
     let coverage = now.coverage;
-    let row = |target: &Target, count: u32| Row {
-        name: target.shown(),
-        kind: target.kind,
-        count: coverage.scale(u64::from(count)),
-        is_about: !coverage.is_whole(),
-        change: None,
-        lowest: target.lowest,
-        highest: target.highest,
-        blocks: target.blocks,
-        is_gone: false,
-    };
     // Samples of two moments are of different descriptors: only whole ones are compared line by line.
-    let before = seen.baseline(Part::Descriptors).and_then(known).filter(|before| before.coverage.is_whole());
-    let rows: Vec<Row> = match before.filter(|_| coverage.is_whole()) {
-        Some(before) => change::targets(now, before)
-            .iter()
-            .map(|line| Row {
-                change: Some(line.change(|target| u64::from(target.count))),
-                is_gone: line.now.is_none(),
-                ..row(line.line(), line.now.map_or(0, |target| target.count))
-            })
-            .collect(),
-        None => now.targets.iter().map(|target| row(target, target.count)).collect(),
-    };
-    table::sorted(rows, &COLUMNS, order)
+    let before = seen.baseline(Part::Descriptors).and_then(known);
+    let before = before.filter(|before| before.coverage.is_whole() && coverage.is_whole());
+    let rows = change::targets(now, before).into_iter().map(|line| {
+        let target = line.line();
+        Row {
+            name: target.shown(),
+            kind: target.kind,
+            count: coverage.scale(line.now.map_or(0, |target| u64::from(target.count))),
+            is_about: !coverage.is_whole(),
+            change: before.is_some().then(|| line.change(|target| u64::from(target.count))),
+            lowest: target.lowest,
+            highest: target.highest,
+            blocks: target.blocks,
+            is_gone: line.now.is_none(),
+        }
+    });
+    table::sorted(rows.collect(), &COLUMNS, order)
 }
 
 fn known(inspection: &Inspection) -> Option<&Descriptors> {
@@ -151,7 +145,7 @@ fn known(inspection: &Inspection) -> Option<&Descriptors> {
 }
 
 /// From so many columns on, folders and the newest stand beside the table; else below its lines.
-const BESIDE: u16 = 120;
+const BESIDE: u16 = 132;
 
 /// Folders that are shown.
 const FOLDERS: usize = 8;

@@ -7,7 +7,7 @@ use super::head::say;
 use super::map::Map;
 use super::seen::Seen;
 use crate::model::group::Bound;
-use crate::model::inspect::mapping::{Family, MappingGroup, Mappings};
+use crate::model::inspect::mapping::{Family, Mappings};
 use crate::model::inspect::memory::Memory;
 use crate::model::inspect::{Inspection, Part, change};
 use crate::model::judgement::Quantity;
@@ -109,36 +109,26 @@ fn amount(row: &Row, bytes: u64, theme: &Theme) -> (String, Role) {
 /// The lines in an order.
 pub(super) fn build(seen: &Seen, order: Order) -> Vec<Row> {
     let Some(now) = seen.part(Part::Mappings).and_then(known) else { return Vec::new() };
-    let rows: Vec<Row> = match seen.baseline(Part::Mappings).and_then(known) {
-        Some(before) => change::mappings(now, before)
-            .iter()
-            .map(|line| {
-                // Which mappings of a group were read in time is chance: no change can be told then.
-                let is_whole = line.now.into_iter().chain(line.before).all(|group| group.unread == 0);
-                let change = is_whole.then(|| line.change(|group| group.memory.footprint()));
-                let memory = line.now.map_or_else(Memory::default, |group| group.memory);
-                Row { change, is_gone: line.now.is_none(), ..row(line.line(), memory) }
-            })
-            .collect(),
-        None => now.groups.iter().map(|group| row(group, group.memory)).collect(),
-    };
-    table::sorted(rows, &COLUMNS, order)
+    let before = seen.baseline(Part::Mappings).and_then(known);
+    let rows = change::mappings(now, before).into_iter().map(|line| {
+        // Which mappings of a group were read in time is chance: no change can be told then.
+        let is_told = before.is_some() && line.now.into_iter().chain(line.before).all(|group| group.unread == 0);
+        let group = line.line();
+        Row {
+            name: group.shown(),
+            family: group.kind.family(),
+            count: group.count,
+            unread: group.unread,
+            memory: line.now.map_or_else(Memory::default, |group| group.memory),
+            change: is_told.then(|| line.change(|group| group.memory.footprint())),
+            is_gone: line.now.is_none(),
+        }
+    });
+    table::sorted(rows.collect(), &COLUMNS, order)
 }
 
 fn known(inspection: &Inspection) -> Option<&Mappings> {
     inspection.mappings.as_ref().value()
-}
-
-fn row(group: &MappingGroup, memory: Memory) -> Row {
-    Row {
-        name: group.shown(),
-        family: group.kind.family(),
-        count: group.count,
-        unread: group.unread,
-        memory,
-        change: None,
-        is_gone: false,
-    }
 }
 
 /// The sum, the bar, and the table below.

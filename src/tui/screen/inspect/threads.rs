@@ -7,9 +7,8 @@ use ratatui::layout::Rect;
 
 use super::head::say;
 use super::seen::Seen;
-use crate::model::inspect::thread::{Thread, Threads, state_word};
+use crate::model::inspect::thread::{Threads, state_word};
 use crate::model::inspect::{Inspection, Part, change};
-use crate::model::reading::Reading;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::line::{Piece, put_pieces};
 use crate::tui::widget::table::{self, Column, Head, Order, Rank, Table};
@@ -137,32 +136,21 @@ fn seconds(ms: u64) -> String {
 /// The lines in an order.
 pub(super) fn build(seen: &Seen, order: Order) -> Vec<Row> {
     let Some(now) = seen.part(Part::Threads).and_then(known) else { return Vec::new() };
-    let row = |thread: &Thread| Row {
-        tid: thread.tid,
-        name: thread.comm.escaped().into_owned(),
-        state: thread.state,
-        cpu_ms: thread.cpu_ms,
-        change_ms: None,
-        stack: match thread.stack {
-            Reading::Value(stack) | Reading::Stale(stack, _) => Some((stack.rss, stack.size)),
-            _ => None,
-        },
-        is_new: false,
-        is_gone: false,
-    };
-    let rows: Vec<Row> = match seen.baseline(Part::Threads).and_then(known) {
-        Some(before) => change::threads(now, before)
-            .iter()
-            .map(|line| Row {
-                change_ms: Some(line.change(|thread| thread.cpu_ms).max(0) as u64),
-                is_new: line.before.is_none(),
-                is_gone: line.now.is_none(),
-                ..row(line.line())
-            })
-            .collect(),
-        None => now.threads.iter().map(row).collect(),
-    };
-    table::sorted(rows, &COLUMNS, order)
+    let before = seen.baseline(Part::Threads).and_then(known);
+    let rows = change::threads(now, before).into_iter().map(|line| {
+        let thread = line.line();
+        Row {
+            tid: thread.tid,
+            name: thread.comm.escaped().into_owned(),
+            state: thread.state,
+            cpu_ms: thread.cpu_ms,
+            change_ms: before.is_some().then(|| line.change(|thread| thread.cpu_ms).max(0) as u64),
+            stack: thread.stack.value().map(|stack| (stack.rss, stack.size)),
+            is_new: before.is_some() && line.before.is_none(),
+            is_gone: line.now.is_none(),
+        }
+    });
+    table::sorted(rows.collect(), &COLUMNS, order)
 }
 
 fn known(inspection: &Inspection) -> Option<&Threads> {
