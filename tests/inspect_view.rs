@@ -205,6 +205,10 @@ fn any_column_sorts_by_key_menu_neighbour_and_mouse() {
     assert_eq!(head(&face, "LEADS TO"), "N▼");
     assert_eq!(head(face.keys("4 I"), "NAME"), "CPU▲");
     assert_eq!(head(face.keys("2"), "MAPPING"), "MAPPING▲");
+    // What narrows or groups the list does nothing to it from here.
+    for keys in ["/", "F3", "n", "g", "C"] {
+        assert!(face.keys(keys).foot().contains("that is for the list"), "after {keys}: {}", face.foot());
+    }
     face.keys("1 s");
     assert!(face.foot().contains("nothing is sorted here"), "{}", face.foot());
     face.keys("esc");

@@ -387,11 +387,17 @@ fn only_ascii() {
 #[test]
 fn styles() {
     keep("styles_dark", &format!("{:?}", Face::new(OLD.0, OLD.1).buffer()));
-    let mut face = with_options(Crowd::Server, without_colours())(OLD.0, OLD.1);
-    face.keys("k down enter");
-    let buffer = face.buffer();
-    for cell in &buffer.content {
-        assert!([cell.fg, cell.bg].iter().all(|colour| *colour == ratatui::style::Color::Reset), "{cell:?}");
+    let without = |keys: &str| {
+        let mut face = with_options(Crowd::Server, without_colours())(OLD.0, OLD.1);
+        face.keys(keys);
+        let buffer = face.buffer();
+        for cell in &buffer.content {
+            assert!([cell.fg, cell.bg].iter().all(|colour| *colour == ratatui::style::Color::Reset), "{cell:?}");
+        }
+        buffer
+    };
+    keep("styles_mono", &format!("{:?}", without("k down enter")));
+    for tab in ["1", "2", "3", "4"] {
+        without(tab);
     }
-    keep("styles_mono", &format!("{buffer:?}"));
 }

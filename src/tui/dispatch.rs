@@ -36,6 +36,16 @@ impl App {
             Action::Help => self.layers.push(Layer::Text(TextView::help(&self.keymap))),
             Action::Palette => self.layers.push(Layer::Menu(Menu::palette(palette::items(&self.keymap)))),
             Action::Back => self.back(),
+            Action::Filter
+            | Action::Search
+            | Action::SearchNext
+            | Action::SearchPrevious
+            | Action::OpenGroupMenu
+            | Action::OpenColumns
+                if self.screen == Screen::Inspect =>
+            {
+                self.say("that is for the list: press esc first", Role::Text);
+            }
             Action::Filter => {
                 let text = self.processes.filter().map(ToString::to_string).unwrap_or_default();
                 self.layers.push(Layer::Input(Input::new(Purpose::Filter, &text)));

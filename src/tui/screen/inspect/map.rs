@@ -80,16 +80,18 @@ impl Map<'_> {
 
 /// Of the stretches of columns that gained, the one that gained most: how much, and where it begins.
 fn most_gained(buckets: &[Bucket]) -> Option<(i64, u64)> {
-    let stretches = buckets.chunk_by(|a, b| (a.gained >= LEAST) == (b.gained >= LEAST));
-    let gained = stretches.filter(|stretch| stretch[0].gained >= LEAST);
+    let stretches = buckets.chunk_by(|a, b| has_gained(a) == has_gained(b));
+    let gained = stretches.filter(|stretch| has_gained(&stretch[0]));
     gained.map(|stretch| (stretch.iter().map(|bucket| bucket.gained).sum(), stretch[0].start)).max()
 }
 
-/// Less than this is no growth to point at, bytes.
-const LEAST: i64 = 4096;
+/// Whether a column gained enough to be pointed at: less than a part of it is how evenly its memory is spread.
+fn has_gained(bucket: &Bucket) -> bool {
+    bucket.gained >= 4096 && bucket.gained >= (bucket.bytes / 16) as i64
+}
 
 fn draw_growth(buf: &mut Buffer, area: Rect, buckets: &[Bucket], theme: &Theme) {
-    let gained = |bucket: &Bucket| if bucket.gained >= LEAST { bucket.gained as f32 } else { f32::NAN };
+    let gained = |bucket: &Bucket| if has_gained(bucket) { bucket.gained as f32 } else { f32::NAN };
     let points: Vec<f32> = buckets.iter().map(gained).collect();
     // A column that is all new is full.
     let high = buckets.iter().map(|bucket| bucket.bytes).max().unwrap_or(1) as f32;

@@ -1,4 +1,4 @@
-//! What is mapped, by what it is, with its change since the screen was opened.
+//! What is mapped, by what it is, with its change since the tab was first shown.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -54,7 +54,7 @@ pub(super) const COLUMNS: [Column<Row>; 12] = [
         head: Head {
             key: "change",
             title: "CHANGE",
-            help: "PSS and swap gained since this screen was opened.",
+            help: "PSS and swap gained since this tab was first shown.",
             is_number: true,
         },
         width: 7,
@@ -164,7 +164,7 @@ pub(super) fn draw(
     theme: &Theme,
 ) {
     let Some(look) = seen.part(Part::Mappings) else {
-        return say(buf, area, &seen.unseen("mappings", theme), theme);
+        return say(buf, area, &seen.unseen(Part::Mappings, theme), theme);
     };
     let Some(now) = known(look) else {
         let why = look.mappings.explain().unwrap_or_default();

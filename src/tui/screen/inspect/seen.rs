@@ -64,19 +64,42 @@ impl Seen {
     }
 
     /// What is said in place of a part that was not seen yet: that it is being read, or why it can't be.
-    pub(super) fn unseen(&self, what: &str, theme: &Theme) -> String {
-        match &self.refusal {
+    pub(super) fn unseen(&self, part: Part, theme: &Theme) -> String {
+        let what = word(part);
+        let gone = || self.latest.as_ref().and_then(|latest| explain_gone(latest, part));
+        match self.refusal.as_deref().map(str::to_owned).or_else(gone) {
             Some(why) => format!("The {what} can't be read: {why}."),
             None => format!("reading the {what} {}", theme.pick("…", "...")),
         }
     }
 
-    /// What a part is compared with: the first look at it since the screen was opened; `None` while there is no later
+    /// What a part is compared with: the first look at it, when its tab was first shown; `None` while there is no later
     /// one.
     pub(super) fn baseline(&self, part: Part) -> Option<&Inspection> {
         let looks = &self.parts[part as usize];
         let first = looks.first.as_ref()?;
         (!Arc::ptr_eq(first, looks.latest.as_ref()?)).then_some(first)
+    }
+}
+
+/// What a part is called in a sentence.
+fn word(part: Part) -> &'static str {
+    match part {
+        Part::Mappings => "mappings",
+        Part::Descriptors => "descriptors",
+        Part::Threads => "threads",
+    }
+}
+
+/// Why a part was gone when it was looked for.
+fn explain_gone(inspection: &Inspection, part: Part) -> Option<String> {
+    fn why<T>(reading: &Reading<T>) -> Option<String> {
+        reading.explain().filter(|_| matches!(reading, Reading::Gone))
+    }
+    match part {
+        Part::Mappings => why(&inspection.mappings),
+        Part::Descriptors => why(&inspection.descriptors),
+        Part::Threads => why(&inspection.threads),
     }
 }
 
@@ -159,11 +182,13 @@ mod tests {
     fn a_refusal_is_told_until_something_is_seen() {
         let theme = Theme::load("dark", crate::tui::theme::Depth::True, true).unwrap();
         let mut seen = Seen::default();
-        assert_eq!(seen.unseen("threads", &theme), "reading the threads ...");
+        assert_eq!(seen.unseen(Part::Threads, &theme), "reading the threads ...");
         assert!(!seen.take(&Err("it is secret".into())));
-        assert_eq!(seen.unseen("threads", &theme), "The threads can't be read: it is secret.");
+        assert_eq!(seen.unseen(Part::Threads, &theme), "The threads can't be read: it is secret.");
         let first = Ok(look(1, Reading::Pending, Reading::Pending));
         assert!(seen.take(&first) && !seen.take(&first), "the same look is nothing new");
-        assert_eq!(seen.unseen("threads", &theme), "reading the threads ...");
+        assert_eq!(seen.unseen(Part::Threads, &theme), "reading the threads ...");
+        seen.take(&Ok(look(2, Reading::Pending, Reading::Gone)));
+        assert!(seen.unseen(Part::Threads, &theme).contains("ended before it could be read"));
     }
 }

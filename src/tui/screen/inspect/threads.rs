@@ -22,7 +22,7 @@ pub(super) struct Row {
     state: u8,
     /// CPU time, milliseconds.
     cpu_ms: u64,
-    /// CPU time since the screen was opened, milliseconds; `None` without anything to compare with.
+    /// CPU time since the tab was first shown, milliseconds; `None` without anything to compare with.
     change_ms: Option<u64>,
     /// Its stack in RAM, and its address space.
     stack: Option<(u64, u64)>,
@@ -67,7 +67,12 @@ pub(super) const COLUMNS: [Column<Row>; 7] = [
         rank: |row| Rank::number(row.cpu_ms),
     },
     Column {
-        head: Head { key: "change", title: "CHANGE", help: "CPU time since this screen was opened.", is_number: true },
+        head: Head {
+            key: "change",
+            title: "CHANGE",
+            help: "CPU time since this tab was first shown.",
+            is_number: true,
+        },
         width: 7,
         goes: 2,
         show: |row, _| match row.change_ms {
@@ -184,7 +189,7 @@ pub(super) fn draw(
     theme: &Theme,
 ) {
     let Some(look) = seen.part(Part::Threads) else {
-        return say(buf, area, &seen.unseen("threads", theme), theme);
+        return say(buf, area, &seen.unseen(Part::Threads, theme), theme);
     };
     let Some(now) = known(look) else {
         let why = look.threads.explain().unwrap_or_default();
