@@ -64,6 +64,7 @@ fn request(at: u64) -> Request {
         at: Some(BootMs(at + 1)),
         play: None,
         hunt: None,
+        inspect: None,
         interval: Duration::from_secs(5),
     }
 }

@@ -38,6 +38,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         "pagedown",
         "space",
         "tab",
+        "shift-tab",
         "backspace",
         "delete",
         "F1",

@@ -6,7 +6,10 @@
 //! Source::next ── Sample ──►  Session::ingest, Session::answer ─ Update ─►  shows it
 //!      ▲ Demand ◄──────────── Request ◄───────────────────────────────────  wishes
 //! ```
+//!
+//! A third thread, [`inspect`], looks at one process whole for as long as a face shows it.
 
+pub mod inspect;
 pub mod replay;
 pub mod request;
 pub mod source;

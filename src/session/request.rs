@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::inspect::InspectWish;
 use crate::analyze::evidence::EvidenceWish;
 use crate::collect::demand::Demand;
 use crate::model::key::ProcessKey;
@@ -24,6 +25,8 @@ pub struct Request {
     pub machine_span: Duration,
     /// The finding whose history is drawn, if one is.
     pub evidence: Option<EvidenceWish>,
+    /// The process that is shown whole, if one is.
+    pub inspect: Option<InspectWish>,
     /// The moment to show; `None` shows the newest sample.
     pub at: Option<BootMs>,
     /// How many seconds of a recording pass in one; `None` while it stands still. The live past stands still always.

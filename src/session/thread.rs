@@ -8,11 +8,13 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
+use super::inspect::{Inspecting, Inspector, Looked};
 use super::request::Request;
 use super::source::Source;
 use super::state::Session;
 use super::update::Update;
 use crate::collect::demand::Demand;
+use crate::model::key::ProcessKey;
 use crate::model::sample::Sample;
 
 /// What a session tells its face.
@@ -33,6 +35,7 @@ pub struct SessionHandle {
 enum Message {
     Sample(Box<Sample>),
     Request(Box<Request>),
+    Looked(ProcessKey, Looked),
     Failed(String),
     End,
 }
@@ -80,10 +83,11 @@ impl SessionHandle {
             changed: Condvar::new(),
             waiting: AtomicU32::new(0),
         });
+        let inspector = source.inspector();
         let collector = CollectorThread { source, wish: Arc::clone(&wish), messages: messages.clone() };
         Builder::new().name("collect".into()).spawn(move || collector.run())?;
-        let waiting = Arc::clone(&wish);
-        Builder::new().name("session".into()).spawn(move || run(&inbox, &waiting, first, publish))?;
+        let (waiting, back) = (Arc::clone(&wish), messages.clone());
+        Builder::new().name("session".into()).spawn(move || run(&inbox, &back, &waiting, inspector, first, publish))?;
         Ok(Self { messages, wish })
     }
 
@@ -111,22 +115,38 @@ impl Drop for SessionHandle {
     }
 }
 
-fn run(inbox: &Receiver<Message>, wish: &Wish, mut request: Request, mut publish: impl FnMut(Published)) {
+fn run(
+    inbox: &Receiver<Message>,
+    back: &Sender<Message>,
+    wish: &Wish,
+    inspector: Option<Inspector>,
+    mut request: Request,
+    mut publish: impl FnMut(Published),
+) {
     let mut session = Session::default();
+    let mut inspecting = Inspecting::new(inspector);
     while let Ok(message) = inbox.recv() {
         match message {
             Message::Sample(sample) => {
                 session.ingest(*sample);
                 wish.waiting.fetch_sub(1, Ordering::Relaxed);
             }
-            Message::Request(newer) => request = *newer,
+            Message::Request(newer) => {
+                request = *newer;
+                let back = back.clone();
+                // Where the session is over there is nobody to show it to.
+                let send = move |key, looked| drop(back.send(Message::Looked(key, looked)));
+                inspecting.want(request.inspect, request.interval, send);
+            }
+            Message::Looked(key, looked) => inspecting.take(key, looked),
             Message::Failed(why) => {
                 publish(Published::Failed(why));
                 continue;
             }
             Message::End => return,
         }
-        if let Some(update) = session.answer(&request) {
+        if let Some(mut update) = session.answer(&request) {
+            update.inspection = inspecting.latest().filter(|_| !update.timeline.is_past);
             publish(Published::Update(Arc::new(update)));
         }
     }

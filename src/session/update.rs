@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::inspect::Looked;
 use super::request::Hunt;
 use crate::analyze::events::Event;
 use crate::analyze::evidence::Evidence;
@@ -22,6 +23,8 @@ pub struct Update {
     pub series: HashMap<ProcessKey, Points>,
     /// What the finding that was asked for rests on; `None` where it is no finding at that moment.
     pub evidence: Option<Evidence>,
+    /// What came of the last look at the process that is shown whole; `None` before the first, and of the past.
+    pub inspection: Option<Looked>,
     /// Processes that ended before that moment and are still remembered, the latest first.
     pub ended: Arc<[Ended]>,
     /// How far the past reaches and where in it we are.

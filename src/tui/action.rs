@@ -22,6 +22,12 @@ pub enum Action {
     ScrollRight,
     ScrollLeft,
     OpenDetails,
+    NextTab,
+    PreviousTab,
+    ShowOverview,
+    ShowMappings,
+    ShowDescriptors,
+    ShowThreads,
     Filter,
     Search,
     SearchNext,
@@ -175,7 +181,13 @@ actions! {
         OpenThemeMenu "theme_menu" "Theme …" ["Y"], "Chooses the colours.";
     }
     Move {
-        OpenDetails "details" "Details" ["enter"] bar "details", "Shows everything known of the selected process, and why the rest is not; opens or closes a group.";
+        OpenDetails "details" "Details" ["enter"] bar "details", "Shows the selected process whole: memory, mappings, descriptors, threads; opens or closes a group.";
+        NextTab "next_tab" "Next tab" ["tab"], "Shows the next part of the process.";
+        PreviousTab "previous_tab" "Previous tab" ["shift-tab"], "Shows the part before.";
+        ShowOverview "overview" "Overview" ["1"], "Shows all that is known of the process, why the rest is not, and how it grows.";
+        ShowMappings "mappings" "Mappings" ["2"], "Shows what the process's memory is made of, and where in it the growth is.";
+        ShowDescriptors "descriptors" "Descriptors" ["3"], "Shows what the process has open: by kind, by target, the newest.";
+        ShowThreads "threads" "Threads" ["4"], "Shows the process's threads.";
         MoveDown "down" "Down" ["down", "j", "ctrl-n"], "Selects the next line.";
         MoveUp "up" "Up" ["up", "ctrl-p"], "Selects the line before.";
         PageDown "page_down" "Page down" ["pagedown", "ctrl-d"], "Goes down by a screen.";

@@ -13,6 +13,7 @@ use super::layer::confirm::Confirm;
 use super::layer::{Answer, Deed, Layer};
 use super::mouse::Click;
 use super::screen::Screen;
+use super::screen::inspect::Inspect;
 use super::screen::leaks::Leaks;
 use super::screen::processes::list::Order;
 use super::screen::processes::{Direction, LineKey, Processes};
@@ -72,6 +73,8 @@ pub struct App {
     pub(super) screen: Screen,
     pub(super) processes: Processes,
     pub(super) leaks: Leaks,
+    /// The process that is shown whole; what is held for it goes with it.
+    pub(super) inspect: Option<Inspect>,
     pub(super) log: VecDeque<Outcome>,
     pub(super) layers: Vec<Layer>,
     pub(super) message: Option<(String, Role)>,
@@ -156,6 +159,7 @@ impl App {
             screen: Screen::Processes,
             processes,
             leaks: Leaks::default(),
+            inspect: None,
             log: VecDeque::new(),
             layers: Vec::new(),
             message: None,
@@ -173,10 +177,18 @@ impl App {
 
     /// What is to be read and sent for what is on the screen.
     pub fn request(&self) -> Request {
-        let visible = self.update.as_ref().map_or_else(Vec::new, |update| self.processes.visible(&update.snapshot));
-        let findings = self.update.as_ref().map_or(&[][..], |update| &update.snapshot.analysis.findings);
+        let update = self.update.as_deref();
+        let visible = match (&self.inspect, update) {
+            (Some(inspect), _) => vec![inspect.key()],
+            (None, Some(update)) => self.processes.visible(&update.snapshot),
+            (None, None) => Vec::new(),
+        };
+        let findings = update.map_or(&[][..], |update| &update.snapshot.analysis.findings);
         let is_by_pss = matches!(self.processes.order().by.key, "pss" | "footprint" | "uss");
         let mut sources = self.processes.sources();
+        if let Some(inspect) = &self.inspect {
+            sources.extend(inspect.sources());
+        }
         if sources.contains(Source::Fds) {
             // How near the limit is decides what is said of their growth.
             sources.insert(Source::Limits);
@@ -188,16 +200,17 @@ impl App {
                 visible: watched(&visible, findings),
                 budget: self.options.budget,
             },
+            series_points: self.inspect.as_ref().map_or(self.processes.history_points(), Inspect::points).max(1),
             series: visible,
-            series_points: self.processes.history_points().max(1),
             series_span: self.span(&SERIES_SPANS),
             machine_points: header::points(self.area, findings).max(1),
             machine_span: self.machine_span(),
-            evidence: self
-                .update
-                .as_ref()
-                .filter(|_| self.screen == Screen::Leaks)
-                .and_then(|update| self.leaks.wish(update)),
+            evidence: update.and_then(|update| match self.screen {
+                Screen::Leaks => self.leaks.wish(update),
+                Screen::Inspect => self.inspect.as_ref().and_then(|inspect| inspect.evidence_wish(update)),
+                _ => None,
+            }),
+            inspect: self.inspect_wish(),
             at: match self.temporality {
                 Temporality::Past(at) | Temporality::Playing(at) => Some(at),
                 Temporality::Hunting(hunt) => Some(hunt.from),
@@ -276,10 +289,16 @@ impl App {
     }
 
     pub(super) fn settle(&mut self) {
+        if self.screen != Screen::Inspect {
+            self.inspect = None;
+        }
         if let Some(update) = self.update.clone() {
             let body = super::view::body(self);
             self.processes.settle(&update, body);
             self.leaks.settle(&update.snapshot.analysis.findings, body);
+            if let Some(inspect) = &mut self.inspect {
+                inspect.settle(&update, body, &self.theme);
+            }
         }
     }
 
@@ -331,6 +350,11 @@ impl App {
     fn perform(&mut self, deed: Deed) -> Vec<Command> {
         match deed {
             Deed::Act(action) => return self.act(action),
+            Deed::SortPartBy(column) => {
+                if let Some(inspect) = &mut self.inspect {
+                    inspect.sort_by(column);
+                }
+            }
             Deed::SortBy(field) => self.processes.sort_by(field),
             Deed::GroupBy(group) => self.processes.set_group(group),
             Deed::Columns(columns) => self.processes.set_columns(columns),

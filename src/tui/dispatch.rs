@@ -8,6 +8,7 @@ use super::layer::menu::Menu;
 use super::layer::text_view::TextView;
 use super::layer::{Layer, palette};
 use super::menus;
+use super::screen::inspect::Tab;
 use super::screen::processes::Direction;
 use super::screen::{Screen, log};
 use super::theme::Role;
@@ -39,6 +40,16 @@ impl App {
             Action::Help => self.layers.push(Layer::Text(TextView::help(&self.keymap))),
             Action::Palette => self.layers.push(Layer::Menu(Menu::palette(palette::items(&self.keymap)))),
             Action::Back => self.back(),
+            Action::Filter
+            | Action::Search
+            | Action::SearchNext
+            | Action::SearchPrevious
+            | Action::OpenGroupMenu
+            | Action::OpenColumns
+                if self.screen == Screen::Inspect =>
+            {
+                self.say("that is for the list: press esc first", Role::Text);
+            }
             Action::Filter => {
                 let text = self.processes.filter().map(ToString::to_string).unwrap_or_default();
                 self.layers.push(Layer::Input(Input::new(Purpose::Filter, &text)));
@@ -49,15 +60,21 @@ impl App {
             }
             Action::SearchNext => self.find(Direction::Next),
             Action::SearchPrevious => self.find(Direction::Previous),
+            Action::OpenSortMenu if self.screen == Screen::Inspect => self.open_sort_menu_of_inspect(),
             Action::OpenSortMenu => self.layers.push(Layer::Menu(menus::sort(self.processes.order().by))),
             Action::OpenGroupMenu => self.layers.push(Layer::Menu(menus::group())),
             Action::OpenThemeMenu => self.layers.push(Layer::Menu(menus::theme(&self.theme.name))),
             Action::OpenColumns => self.layers.push(Layer::Columns(Columns::new(self.processes.columns()))),
             Action::Signal if self.screen == Screen::Leaks => self.open_signal_menu_of_finding(),
+            Action::Signal if self.screen == Screen::Inspect => self.open_signal_menu_of_inspected(),
             Action::Signal => self.open_signal_menu(),
             Action::DropCaches => self.layers.push(Layer::Menu(menus::drop_caches())),
             Action::OpenDetails if self.screen == Screen::Leaks => self.open_finding(),
-            Action::OpenDetails => self.open_details(),
+            Action::OpenDetails if self.screen == Screen::Processes => self.open_details(),
+            Action::ShowOverview => self.show_tab(Tab::Overview),
+            Action::ShowMappings => self.show_tab(Tab::Mappings),
+            Action::ShowDescriptors => self.show_tab(Tab::Descriptors),
+            Action::ShowThreads => self.show_tab(Tab::Threads),
             Action::ShowLeaks => self.show(Screen::Leaks),
             Action::ShowLog => self.show(Screen::LOG),
             Action::ShowEnded => self.show(Screen::ENDED),
@@ -84,6 +101,7 @@ impl App {
         match self.screen {
             Screen::Processes => {}
             Screen::Leaks => return self.move_in_leaks(action),
+            Screen::Inspect => return self.move_in_inspect(action),
             _ => return self.scroll_text(action),
         }
         let list = &mut self.processes;
@@ -148,14 +166,6 @@ impl App {
         }
     }
 
-    fn open_details(&mut self) {
-        let Some(update) = self.update.clone() else { return };
-        match self.processes.selected().and_then(|key| update.snapshot.row_of(key)) {
-            Some(row) => self.layers.push(Layer::Text(TextView::details(&row))),
-            None => self.processes.toggle_fold(),
-        }
-    }
-
     fn open_signal_menu(&mut self) {
         let Some(update) = self.update.clone() else { return };
         let targets = self.processes.targets(&update.snapshot);
@@ -195,7 +205,7 @@ impl App {
 }
 
 /// The field that an action sorts by.
-fn sort_key(action: Action) -> Option<&'static str> {
+pub(super) fn sort_key(action: Action) -> Option<&'static str> {
     Some(match action {
         Action::SortByPss => "pss",
         Action::SortByRss => "rss",

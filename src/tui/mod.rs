@@ -7,6 +7,7 @@ mod dispatch;
 pub mod event;
 mod finding;
 pub mod header;
+mod inspect;
 pub mod keymap;
 pub mod layer;
 mod menus;

@@ -46,6 +46,12 @@ impl App {
                 self.settle();
                 return commands;
             }
+            MouseEventKind::Down(MouseButton::Left) if self.screen == Screen::Inspect => {
+                if let Some(inspect) = &mut self.inspect {
+                    inspect.click(mouse.column, mouse.row);
+                }
+                self.settle();
+            }
             MouseEventKind::Down(MouseButton::Left) if matches!(self.screen, Screen::Processes | Screen::Leaks) => {
                 return self.click(mouse, at);
             }
@@ -93,6 +99,7 @@ impl App {
         match self.screen {
             Screen::Processes => self.processes.scroll_lines(lines),
             Screen::Leaks => self.move_in_leaks(step),
+            Screen::Inspect => self.scroll_inspect(lines),
             _ => self.scroll_text(step),
         }
         self.settle();

@@ -7,6 +7,7 @@ use super::action::{ACTIONS, Action};
 use super::app::{App, Temporality, show_interval};
 use super::event::{moment, time_of_day};
 use super::header::{self, Status};
+use super::screen::inspect::Inspect;
 use super::screen::{Screen, ended, log};
 use super::theme::Role;
 use super::widget::line::{columns, fill, put};
@@ -48,6 +49,11 @@ fn draw_all(app: &App, buf: &mut Buffer) {
     match app.screen {
         Screen::Processes => app.processes.draw(buf, update, &app.theme),
         Screen::Leaks => app.leaks.draw(buf, update, app.since, &app.theme),
+        Screen::Inspect => {
+            if let Some(inspect) = &app.inspect {
+                inspect.draw(buf, update, &app.theme);
+            }
+        }
         Screen::Log { offset } => log::draw(buf, body, &app.log, offset, &app.theme),
         Screen::Ended { offset } => ended::draw(buf, body, update, offset, &app.theme),
     }
@@ -156,6 +162,22 @@ fn bar(app: &App, area: Rect) -> Vec<(u16, Action, &str, &str)> {
             (Action::Help, "help"),
             (Action::Quit, "quit"),
         ],
+        (Screen::Inspect, Temporality::Past(_)) => vec![
+            (Action::Back, "back"),
+            (Action::NextTab, "next"),
+            (Action::Earlier, "earlier"),
+            (Action::Later, "later"),
+            (Action::GoLive, "live"),
+            (Action::Quit, "quit"),
+        ],
+        (Screen::Inspect, _) => {
+            let is_table = app.inspect.as_ref().is_some_and(Inspect::is_table);
+            let sort = is_table.then_some((Action::OpenSortMenu, "sort"));
+            let before = [(Action::Back, "back"), (Action::NextTab, "next")];
+            let after =
+                [(Action::Signal, "signal"), (Action::Earlier, "past"), (Action::Help, "help"), (Action::Quit, "quit")];
+            before.into_iter().chain(sort).chain(after).collect()
+        }
         _ => vec![
             (Action::Back, "back to the list"),
             (Action::MoveDown, "scroll"),

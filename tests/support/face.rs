@@ -9,7 +9,9 @@ use memtide::act::plan::{Caches, plan};
 use memtide::collect::root::ProcRoot;
 use memtide::config::said::Said;
 use memtide::config::{Environment, resolve};
+use memtide::model::inspect::Inspection;
 use memtide::session::Session;
+use memtide::session::inspect::InspectWish;
 use memtide::tui::app::{App, Command};
 use memtide::tui::settings::Options;
 use memtide::tui::theme::{Depth, Role, Theme};
@@ -17,6 +19,7 @@ use memtide::tui::view;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::inspected::inspection;
 use super::machine::{Crowd, sample};
 
 /// A face and the session that it shows.
@@ -31,6 +34,8 @@ pub struct Face {
     size: (u16, u16),
     options: Options,
     now: Instant,
+    /// The latest look at one process, with the second and the wish that it answers.
+    looked: Option<(u64, InspectWish, Arc<Inspection>)>,
 }
 
 /// Options as a terminal with all colours gives them.
@@ -72,6 +77,7 @@ impl Face {
             size: (width, height),
             options,
             now: Instant::now(),
+            looked: None,
         }
     }
 
@@ -94,11 +100,25 @@ impl Face {
         let mut asked = None;
         while asked != Some(self.app.request()) {
             let request = self.app.request();
-            if let Some(update) = self.session.answer(&request) {
+            if let Some(mut update) = self.session.answer(&request) {
+                update.inspection = request.inspect.and_then(|wish| self.look(wish)).map(Ok);
                 self.app.take(Arc::new(update));
             }
             asked = Some(request);
         }
+    }
+
+    /// What a look at one process gives at this moment: the same as before while nothing else is asked for.
+    fn look(&mut self, wish: InspectWish) -> Option<Arc<Inspection>> {
+        let second = self.second.saturating_sub(1);
+        if let Some((then, asked, look)) = &self.looked
+            && (*then, *asked) == (second, wish)
+        {
+            return Some(Arc::clone(look));
+        }
+        let look = Arc::new(inspection(&sample(self.crowd, second), second, &wish)?);
+        self.looked = Some((second, wish, Arc::clone(&look)));
+        Some(look)
     }
 
     /// Presses keys, with a space between their names: `F3 n o d e enter`.
@@ -244,6 +264,7 @@ pub fn event(name: &str) -> KeyEvent {
         "enter" => KeyCode::Enter,
         "esc" => KeyCode::Esc,
         "tab" => KeyCode::Tab,
+        "shift-tab" => KeyCode::BackTab,
         "backspace" => KeyCode::Backspace,
         "delete" => KeyCode::Delete,
         "insert" => KeyCode::Insert,

@@ -144,6 +144,8 @@ impl Make {
         self.process.resident = Reading::Value(Resident { size: rss * 4, rss, shared: rss - uss.min(rss), text: 4096 });
         let rollup = Rollup { rss, pss, uss, pss_parts: Some([uss, pss - uss.min(pss), 0]), ..Rollup::default() };
         self.process.rollup = Stamped::new(Reading::Value(rollup), self.at);
+        let peak_rss = rss.saturating_add(rss / 16);
+        self.process.status.reading = self.process.status.reading.map(|status| Status { peak_rss, ..status });
         self
     }
 

@@ -5,6 +5,7 @@
 pub mod any;
 pub mod face;
 pub mod inspect;
+pub mod inspected;
 pub mod keys;
 pub mod live;
 pub mod machine;

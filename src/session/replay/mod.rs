@@ -305,5 +305,6 @@ fn unjudged(shown: &Shown, request: &Request) -> Update {
         ended: Arc::default(),
         timeline: Timespan::default(),
         replay: None,
+        inspection: None,
     }
 }

@@ -86,6 +86,7 @@ fn request(at: Option<u64>) -> Request {
         at: at.map(|second| BootMs(second * 1000 + 1)),
         play: None,
         hunt: None,
+        inspect: None,
         interval: Duration::from_secs(1),
     }
 }

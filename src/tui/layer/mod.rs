@@ -28,6 +28,8 @@ pub enum Deed {
     Act(Action),
     /// Sorts by a field.
     SortBy(&'static ProcessField),
+    /// Sorts the part of a process that is shown by a column.
+    SortPartBy(&'static str),
     /// Groups, or not.
     GroupBy(Option<GroupBy>),
     /// Changes the colours.

@@ -1,4 +1,4 @@
-//! Text to read: the help, the details of a process.
+//! Text to read: the help.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -8,9 +8,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::Answer;
-use crate::model::field::{PROCESS_FIELDS, Unit};
-use crate::model::reading::Reading;
-use crate::model::snapshot::Row;
+use crate::model::field::PROCESS_FIELDS;
 use crate::tui::action::{ACTIONS, Group};
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::{Role, Theme};
@@ -56,34 +54,6 @@ impl TextView {
             ]);
         }
         Self { title: "help".into(), lines, offset: 0, most: Cell::new(usize::MAX) }
-    }
-
-    /// Everything known of a process, and why the rest is not.
-    pub fn details(row: &Row<'_>) -> Self {
-        let key = row.process.key;
-        let mut lines = vec![
-            vec![(row.process.identity.shown_command().into_owned(), Role::Title)],
-            vec![(format!("pid {}, started at tick {} since boot", key.pid, key.start_time), Role::Muted)],
-            Vec::new(),
-        ];
-        for field in PROCESS_FIELDS.iter().filter(|field| field.width > 0 && field.key != "history") {
-            let reading = (field.get)(row);
-            let reason = field.explain(&reading);
-            let (value, role, note) = match &reading {
-                Reading::Value(value) => (value.to_string(), Role::Text, field.help.to_owned()),
-                Reading::Stale(value, age) => {
-                    (value.to_string(), Role::Stale, format!("{} Read {} s ago.", field.help, age / 1000))
-                }
-                _ => ("-".to_owned(), Role::Muted, reason.clone().unwrap_or_default()),
-            };
-            let title = (format!("{:>10}", field.title), Role::Muted);
-            lines.push(if field.unit == Unit::Text && columns(&value) > 8 {
-                vec![title, (value, role)]
-            } else {
-                vec![title, (format!("{value:>8}"), role), (note, Role::Muted)]
-            });
-        }
-        Self { title: format!("process {}", key.pid), lines, offset: 0, most: Cell::new(usize::MAX) }
     }
 
     pub(super) fn press(&mut self, key: KeyEvent) -> Answer {

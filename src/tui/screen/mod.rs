@@ -1,6 +1,7 @@
 //! The screens between the header and the function bar.
 
 pub mod ended;
+pub mod inspect;
 pub mod leaks;
 pub mod log;
 pub mod processes;
@@ -14,6 +15,8 @@ pub enum Screen {
     Processes,
     /// What grows.
     Leaks,
+    /// One process whole.
+    Inspect,
     /// What was done.
     Log {
         /// Lines scrolled away.

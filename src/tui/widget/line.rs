@@ -1,8 +1,11 @@
 //! Text in cells: cut and aligned by display width.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr;
 
 /// Writes `text` from the left, at most `width` columns; what is left keeps what it had. Returns the columns used.
@@ -24,6 +27,29 @@ pub fn put_right(buf: &mut Buffer, x: u16, y: u16, width: u16, text: &str, style
 /// Columns a text takes on the screen.
 pub fn columns(text: &str) -> u16 {
     u16::try_from(text.width()).unwrap_or(u16::MAX)
+}
+
+/// The text from a column on.
+pub fn skip_columns(text: &str, columns: u16) -> &str {
+    let mut left = usize::from(columns);
+    let mut graphemes = text.grapheme_indices(true);
+    while left > 0 {
+        let Some((_, grapheme)) = graphemes.next() else { return "" };
+        left = left.saturating_sub(grapheme.width());
+    }
+    graphemes.as_str()
+}
+
+/// A text in at most so many columns: of a path that is longer its end is told, which is what tells it from others, after
+/// a sign for what is left out.
+pub fn end_of_path<'a>(text: &'a str, width: u16, sign: &str) -> Cow<'a, str> {
+    if !text.starts_with('/') || columns(text) <= width {
+        return text.into();
+    }
+    let room = width.saturating_sub(columns(sign));
+    // Where it begins depends on how wide the rest is, whatever the width of what is left out.
+    let start = text.grapheme_indices(true).map(|(at, _)| at).find(|at| columns(&text[*at..]) <= room);
+    format!("{sign}{}", &text[start.unwrap_or(text.len())..]).into()
 }
 
 /// A piece of a line: what it says, how it looks, and how soon it is left out where there is no room (0 never).
@@ -89,6 +115,15 @@ mod tests {
         let mut buf = Buffer::empty(area);
         assert_eq!(put(&mut buf, 0, 0, 3, "数据库", Style::new()), 2);
         assert_eq!(shown(&buf).trim_end(), "数");
+    }
+
+    #[test]
+    fn of_a_long_path_the_end_is_told() {
+        assert_eq!(end_of_path("/usr/lib/libc.so.6", 12, "…"), "…/libc.so.6");
+        assert_eq!(end_of_path("/srv/数据库/库", 6, ".."), "../库");
+        assert_eq!(end_of_path("/usr", 4, "…"), "/usr");
+        assert_eq!(end_of_path("no path at all", 4, "…"), "no path at all");
+        assert_eq!(end_of_path("/usr/lib", 1, "…"), "…");
     }
 
     #[test]

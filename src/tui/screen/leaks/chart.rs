@@ -14,7 +14,7 @@ use crate::tui::widget::line::{columns, put, put_right};
 use crate::tui::widget::plot::{self, Curve, Frame};
 
 /// Columns left of the picture, for amounts.
-const LABELS: u16 = 7;
+pub(in crate::tui::screen) const LABELS: u16 = 7;
 
 /// A picture takes so many lines at least, with the line of times below it.
 const LEAST_LINES: u16 = 4;
@@ -29,7 +29,7 @@ const LEAST_PAST: f64 = 16.0;
 const BEYOND: f64 = 1.12;
 
 /// Columns of the picture.
-pub(super) fn width(area: Rect) -> u16 {
+pub(in crate::tui::screen) fn width(area: Rect) -> u16 {
     area.width.saturating_sub(LABELS + 1)
 }
 
@@ -40,7 +40,7 @@ struct Ahead<'a> {
 }
 
 /// Draws the picture. Times are in milliseconds from the moment shown.
-pub(super) fn draw(
+pub(in crate::tui::screen) fn draw(
     buf: &mut Buffer,
     area: Rect,
     sample: &Sample,

@@ -13,24 +13,28 @@ use crate::tui::widget::wrap::wrap;
 
 /// Writes what is said; gives the lines that it takes.
 pub(super) fn draw(buf: &mut Buffer, area: Rect, update: &Update, finding: &Finding, theme: &Theme) -> u16 {
-    let sample = &update.snapshot.sample;
     let width = area.width.saturating_sub(2);
-    let mut lines: Vec<(String, Role)> = Vec::new();
-    let mut say = |text: &str, role: Role| lines.extend(wrap(text, width).into_iter().map(|line| (line, role)));
-    say(&verdict(finding), role(finding.judgement.verdict));
-    let limits = limits(finding, sample.wall_ms);
-    if !limits.is_empty() {
-        say(&limits, Role::Text);
-    }
-    say(&course(finding, sample.wall_ms, sample.at.since(finding.judgement.since), theme), Role::Text);
+    let sentences = sentences(update, finding, theme);
+    let lines = sentences.iter().flat_map(|(text, role)| wrap(text, width).into_iter().map(|line| (line, *role)));
     // Where there is hardly room for a picture, words have it.
     let most = if area.height < 9 { area.height } else { 5.min(area.height) };
     let mut y = area.y;
-    for (line, role) in lines.iter().take(usize::from(most)) {
-        put(buf, area.x + 1, y, width, line, theme.style(*role));
+    for (line, role) in lines.take(usize::from(most)) {
+        put(buf, area.x + 1, y, width, &line, theme.style(role));
         y += 1;
     }
     y - area.y
+}
+
+/// What it is and how sure that is; which limits it meets; the course it took.
+pub(in crate::tui::screen) fn sentences(update: &Update, finding: &Finding, theme: &Theme) -> Vec<(String, Role)> {
+    let sample = &update.snapshot.sample;
+    let limits = limits(finding, sample.wall_ms);
+    let course = course(finding, sample.wall_ms, sample.at.since(finding.judgement.since), theme);
+    [(verdict(finding), role(finding.judgement.verdict)), (limits, Role::Text), (course, Role::Text)]
+        .into_iter()
+        .filter(|(text, _)| !text.is_empty())
+        .collect()
 }
 
 /// `node[1234], private memory: leaking, 99 % sure`.

@@ -1,9 +1,9 @@
 //! What grows, ranked by what it threatens first, and the evidence of the selected finding: the list (`table`), what is
 //! said of one (`facts`), what is drawn of it (`chart`), and what moves in it (here).
 
-mod chart;
+pub(super) mod chart;
 mod empty;
-mod facts;
+pub(super) mod facts;
 mod table;
 
 use std::time::Duration;
@@ -106,15 +106,7 @@ impl Leaks {
     /// What is to be sent for the evidence of the selected finding.
     pub fn wish(&self, update: &Update) -> Option<EvidenceWish> {
         let finding = self.selected(&update.snapshot.analysis.findings)?;
-        let grown_ms = update.snapshot.sample.at.since(finding.judgement.since);
-        let fits = SPANS.iter().find(|minutes| **minutes * 60_000 >= grown_ms + grown_ms / 5);
-        let minutes = fits.or(SPANS.last()).copied().unwrap_or(SPANS[0]);
-        Some(EvidenceWish {
-            subject: finding.subject.clone(),
-            quantity: finding.quantity,
-            points: 2 * usize::from(chart::width(self.area)),
-            span: Duration::from_mins(minutes),
-        })
+        Some(evidence_wish(finding, update.snapshot.sample.at, 2 * usize::from(chart::width(self.area))))
     }
 
     /// Draws the panel. `since` is when watching began.
@@ -135,5 +127,18 @@ impl Leaks {
         {
             chart::draw(buf, chart, &update.snapshot.sample, finding, evidence, theme);
         }
+    }
+}
+
+/// What is to be sent for the evidence of a finding: so many points of a span that holds its growth.
+pub(super) fn evidence_wish(finding: &Finding, now: BootMs, points: usize) -> EvidenceWish {
+    let grown_ms = now.since(finding.judgement.since);
+    let fits = SPANS.iter().find(|minutes| **minutes * 60_000 >= grown_ms + grown_ms / 5);
+    let minutes = fits.or(SPANS.last()).copied().unwrap_or(SPANS[0]);
+    EvidenceWish {
+        subject: finding.subject.clone(),
+        quantity: finding.quantity,
+        points,
+        span: Duration::from_mins(minutes),
     }
 }

@@ -15,7 +15,7 @@ use crate::session::update::Update;
 use crate::tui::finding;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::graph::{self, Scale};
-use crate::tui::widget::line::{columns, fill, put, put_right};
+use crate::tui::widget::line::{columns, fill, put, put_right, skip_columns};
 
 /// The last column never falls below this while others can go: enough to recognise a program.
 fn least_command(width: u16) -> u16 {
@@ -284,18 +284,6 @@ fn without_folder(command: &str) -> &str {
         Some(slash) if program.starts_with('/') && slash + 1 < program.len() => &command[slash + 1..],
         _ => command,
     }
-}
-
-/// The text from a column on.
-fn skip_columns(text: &str, columns: u16) -> &str {
-    use unicode_segmentation::UnicodeSegmentation as _;
-    let mut left = usize::from(columns);
-    let mut graphemes = text.grapheme_indices(true);
-    while left > 0 {
-        let Some((_, grapheme)) = graphemes.next() else { return "" };
-        left = left.saturating_sub(unicode_width::UnicodeWidthStr::width(grapheme));
-    }
-    graphemes.as_str()
 }
 
 /// The line below the table: what the selected line's unknown cells mean, what was tagged, what could not be seen.
