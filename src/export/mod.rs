@@ -2,5 +2,6 @@
 
 pub mod csv;
 pub mod json;
+pub mod runtime;
 pub mod story;
 pub mod table;
