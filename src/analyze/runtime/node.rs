@@ -96,8 +96,8 @@ fn heap(case: &Case<'_>) -> Heap {
         _ if default == (seen / 2).next_multiple_of(PAGE) => {
             format!("the default: half {of} ({})", Bytes(seen))
         }
-        _ if default == 256 * MIB => format!("the default: the least there is, as half {of} is less"),
-        _ => format!("the default: the most there is for {} {of}", Bytes(seen)),
+        _ if default == 256 * MIB => format!("the default: the least there is, as half {of} ({}) is less", Bytes(seen)),
+        _ => format!("the default: the most there is, as half {of} ({}) is more", Bytes(seen)),
     };
     Heap { old: default, semi, source: rule, is_told: false }
 }
