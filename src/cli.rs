@@ -31,6 +31,7 @@ Examples:
   memtide ps --sort pss --top 10      the ten largest by proportional memory
   memtide ps --group unit --total     systemd units and their sum
   memtide free                        where every byte of RAM is
+  memtide inspect 1234                one process whole: mappings, descriptors, threads
   memtide diagnose                    who leaks, until when, and what to do about it
 
 Exit status: 0 done, 1 it failed, 2 wrong usage; diagnose: 3 something leaks.";
@@ -53,6 +54,8 @@ pub enum Command {
     Ps(Ps),
     /// Prints where every byte of RAM and swap is
     Free(Free),
+    /// Prints one process whole: what is mapped, what is open, its threads and limits
+    Inspect(Inspect),
     /// Watches for a while and says in plain words what leaks, until when, and what to do
     Diagnose(Diagnose),
     /// Prints settings
@@ -144,6 +147,56 @@ pub struct Free {
     #[arg(long, short, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "1s")]
     pub watch: Option<Interval>,
 }
+
+/// `memtide inspect`.
+#[derive(Args, Debug)]
+#[command(after_help = INSPECT_EXAMPLES)]
+pub struct Inspect {
+    /// The process
+    #[arg(value_name = "PID", value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
+    pub pid: u32,
+    /// Prints only this part; several may be given
+    #[arg(long, short, value_name = "PART", value_delimiter = ',')]
+    pub part: Vec<InspectPart>,
+    /// Prints at most so many lines of each list; 20 as text, all there are as JSON
+    #[arg(long, short = 'n', value_name = "N")]
+    pub top: Option<usize>,
+    /// Watches for so long first, and says what grew
+    #[arg(long = "for", value_name = "TIME")]
+    pub span: Option<Span>,
+    /// Reads for about so long at most; of what takes longer, part is read, and it says so
+    #[arg(long, value_name = "TIME", default_value = "150ms")]
+    pub budget: Interval,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Report,
+    /// Sizes in bytes
+    #[arg(long, short)]
+    pub bytes: bool,
+}
+
+/// Parts of an inspection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InspectPart {
+    /// Who it is, its memory in total, its limits.
+    Overview,
+    /// What is mapped, by what it is.
+    Mappings,
+    /// What is open, by what it leads to.
+    Descriptors,
+    /// Its threads and their stacks.
+    Threads,
+}
+
+const INSPECT_EXAMPLES: &str = "\
+Another user's process needs root or CAP_SYS_PTRACE for most of it; what is missing says so.
+
+Examples:
+  memtide inspect 1234                         everything
+  memtide inspect 1234 --part descriptors      what `lsof -p 1234 | wc -l` counts, by what it is
+  memtide inspect 1234 --part mappings --for 1m    what grew in a minute, and where
+  memtide inspect 1234 --budget 1m             whole, however much there is
+  memtide inspect --format json 1234 | jq .    every number, for a script";
 
 /// How a story is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -59,6 +59,16 @@ impl fmt::Display for BytesPerMinute {
     }
 }
 
+/// A signed change of memory, in bytes: `+18.1M`, `-3.0K`, `0`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BytesChange(pub i64);
+
+impl fmt::Display for BytesChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        BytesPerMinute(self.0 as f64).fmt(f)
+    }
+}
+
 /// A rate in bytes per second: `12K/s`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct BytesPerSecond(pub f64);
@@ -175,6 +185,7 @@ mod tests {
         assert_eq!(BytesPerMinute(18.1 * 1_048_576.0).to_string(), "+18.1M");
         assert_eq!(BytesPerMinute(-3072.0).to_string(), "-3.0K");
         assert_eq!(BytesPerMinute(0.2).to_string(), "0");
+        assert_eq!((BytesChange(-3072).to_string(), BytesChange(0).to_string()), ("-3.0K".into(), "0".into()));
     }
 
     #[test]

@@ -3,8 +3,10 @@
 mod config;
 mod diagnose;
 mod free;
+mod inspect;
 mod live;
 mod ps;
+mod watch;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
@@ -24,6 +26,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         None => live::run(cli.said, &cli.common),
         Some(Command::Ps(args)) => ps::run(&args, &cli.common),
         Some(Command::Free(args)) => free::run(&args, &cli.common),
+        Some(Command::Inspect(args)) => inspect::run(&args, &cli.common),
         Some(Command::Diagnose(args)) => diagnose::run(&args, &cli.common),
         Some(Command::Config(args)) => config::run(&args, &cli.common),
     }

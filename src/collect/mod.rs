@@ -1,7 +1,7 @@
 //! The only reader of the kernel. Everything takes a [`root::ProcRoot`]; parsers are pure functions of bytes.
 //!
 //! [`collector::Collector`] gives sample after sample at a bounded cost; [`once::read_once`] gives one that is
-//! complete.
+//! complete; [`inspect::Inspector`] looks at one process closely.
 
 pub mod cgroup;
 mod clock;
@@ -12,6 +12,7 @@ mod entry;
 pub mod error;
 mod files;
 mod host;
+pub mod inspect;
 mod limits;
 pub mod once;
 pub mod parse;

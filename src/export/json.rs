@@ -14,9 +14,24 @@
 //! "process"|"group"|"machine", pid?, start_time?, name, quantity, unit, verdict, confidence, rate, rate_low, rate_high,
 //! since_boot_ms, from, to, needs_ms, meetings: [{limit, size, left, in_ms, earliest_ms, latest_ms, is_end}]}`: rates per
 //! minute, confidence from 0 to 1; a time that never comes is `null`.
+//!
+//! `memtide.inspect/1`: `{schema, wall_ms, pid, start_time, took_us, overview?: {<key>: value, cgroup_limit: {path, limit,
+//! usage, inactive_file, swap_limit, swap_usage, oom_kills}|null, unknown?}, mappings?: {coverage: COVERAGE, total: MEMORY,
+//! groups: [MEMORY + {kind, name, deleted, count, unread}], largest: [MEMORY + {kind, name, deleted, start, end,
+//! permissions, offset}]}, descriptors?: {coverage: COVERAGE, kinds: [{kind, count, change?}], targets: [{kind, name,
+//! deleted, count, lowest, highest, blocks, socket?: SOCKET, change?}], newest: [{fd, kind, name, deleted, access, socket?:
+//! SOCKET}], deleted: {files, disk, ram}}, threads?: {coverage: COVERAGE, threads: [{tid, name, state, cpu_ms, stack:
+//! {size, rss, swap}|null, unknown?}]}, growth?: {watched_ms, samples, outcome, needs_ms, headline: SENTENCE, findings:
+//! [FINDING]}, unknown?: {<part>: why}}`, where COVERAGE is `{read, of}`: where less was read than there is, counts of
+//! descriptors are those of an even sample, and memory of mappings is that of those that were read while `total` is the
+//! process's. MEMORY has `pss`, `rss`, `uss`, `swap`, `swap_pss`, `dirty`, `anon`, `anon_huge`, `hugetlb`, `locked` and
+//! `size`, and after a watch `change` with the same keys. SOCKET is `{protocol, state, local, peer}`. Addresses are
+//! hexadecimal text.
 
+mod inspect;
 mod story;
 
+pub use inspect::inspect;
 pub use story::story;
 
 use serde_json::{Map, Value as Json, json};

@@ -1,7 +1,9 @@
 //! What is known, on stdout: a table for people, JSON and CSV for programs.
 
 pub mod csv;
+pub mod inspect;
 pub mod json;
 pub mod runtime;
 pub mod story;
 pub mod table;
+mod wrap;

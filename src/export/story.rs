@@ -2,15 +2,8 @@
 
 use std::io::{self, Write};
 
-use unicode_width::UnicodeWidthStr as _;
-
+use super::wrap::{clamp, wrap};
 use crate::analyze::story::{Advice, Sentence, Story, Topic};
-
-/// Lines are no longer than this, however wide the terminal is.
-const WIDEST: usize = 100;
-
-/// Lines are no shorter than this, however narrow it is.
-const NARROWEST: usize = 40;
 
 /// Writes the story. `clock` gives the time of day of a moment by the wall clock.
 pub fn write(
@@ -19,7 +12,7 @@ pub fn write(
     width: Option<usize>,
     clock: impl Fn(i64) -> String,
 ) -> io::Result<()> {
-    let width = width.unwrap_or(WIDEST).clamp(NARROWEST, WIDEST);
+    let width = clamp(width);
     let [began, ended] = story.wall_ms.map(clock);
     wrap(out, &format!("{}: {}", story.host, story.headline.text), "", "", width)?;
     let watched = crate::analyze::story::Amount::Milliseconds(story.watched_ms as f64);
@@ -62,36 +55,4 @@ fn advise(out: &mut dyn Write, nth: usize, advice: &Advice, width: usize) -> io:
         wrap(out, &format!("mind: {risk}."), &indent, &format!("{indent}      "), width)?;
     }
     Ok(())
-}
-
-/// Writes words in lines of at most `width` columns.
-fn wrap(out: &mut dyn Write, text: &str, lead: &str, indent: &str, width: usize) -> io::Result<()> {
-    let mut line = lead.to_owned();
-    let mut is_empty = true;
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        if !is_empty && line.width() + 1 + word.width() > width {
-            writeln!(out, "{line}")?;
-            line.clear();
-            line.push_str(indent);
-            is_empty = true;
-        }
-        if !is_empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        is_empty = false;
-    }
-    writeln!(out, "{line}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_wrapped_by_display_width_and_never_cut() {
-        let mut out = Vec::new();
-        wrap(&mut out, "数据库 leaks averyveryverylongword on", "- ", "  ", 14).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "- 数据库 leaks\n  averyveryverylongword\n  on\n");
-    }
 }

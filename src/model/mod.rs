@@ -5,6 +5,7 @@ pub mod account;
 pub mod cgroup;
 pub mod field;
 pub mod group;
+pub mod inspect;
 pub mod judgement;
 pub mod key;
 pub mod process;
