@@ -74,8 +74,9 @@ impl Running {
             let identity = (*process.identity).clone();
             let bound = sample.system.bound_group(&identity.cgroup).map(|bound| &bound.limit);
             let room = Room::of(&identity, bound, sample.system.meminfo.mem_total.value().unwrap());
-            let clues = read_clues(&ProcRoot::live(), process.key, &identity);
-            let runtime = derive(&identity, &clues, room);
+            let machine = sample.system.meminfo.mem_total.value().unwrap();
+            let clues = read_clues(&ProcRoot::live(), process.key, &identity, machine);
+            let runtime = derive(&identity, &clues, bound);
             let seen = Seen { identity, room, runtime };
             if is_seen(&seen) {
                 return seen;
@@ -280,7 +281,7 @@ fn a_jvm_is_believed_when_it_counts_its_own_heap() {
         assert!(!counters.collectors.is_empty());
         let runtime = running.see().runtime.unwrap();
         assert_eq!(runtime.version, counters.version);
-        assert!(runtime.used.is_some_and(|used| (1..=64 * MIB).contains(&used)), "{runtime:?}");
+        assert!(runtime.used.is_some_and(|used| (1..=64 * MIB).contains(&used.bytes)), "{runtime:?}");
     }
 }
 
@@ -302,4 +303,59 @@ fn an_interpreter_without_a_limit_says_so() {
     assert_eq!(runtime.kind, RuntimeKind::Perl);
     assert!(matches!(runtime.limit, OwnLimit::Without(_)), "{runtime:?}");
     assert_eq!(limit_for_judge(&seen.identity, seen.room), None);
+}
+
+/// What `memtide inspect` says of the runtime, run by this user.
+fn inspected(pid: u32, user: Option<&str>) -> serde_json::Value {
+    // Another user can't execute what lies in a folder of ours.
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("memtide");
+    std::fs::copy(env!("CARGO_BIN_EXE_memtide"), &program).unwrap();
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = match user {
+        Some(uid) => {
+            let mut command = Command::new("setpriv");
+            command.arg(format!("--reuid={uid}")).arg("--clear-groups").arg(&program);
+            command
+        }
+        None => Command::new(&program),
+    };
+    let output = command.args(["inspect", &pid.to_string(), "--format", "json"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn an_inspection_has_the_runtime_with_its_heap_in_use() {
+    if !is_known_node() {
+        return;
+    }
+    let (running, version, limit) = node(&["--max-old-space-size=100"], &[]);
+    let document = inspected(running.child.id(), None);
+    let runtime = &document["runtime"];
+    assert_eq!((runtime["kind"].as_str(), runtime["limit"]["bytes"].as_u64()), (Some("node"), Some(limit)));
+    assert!(runtime["version"].as_str().is_none_or(|seen| format!("v{seen}") == version), "{runtime}");
+    // Both are of one moment: what the heap has in RAM is in its mappings, and is not all that is private.
+    let used = runtime["used_bytes"].as_u64().unwrap();
+    assert!(used > MIB && used < limit, "{runtime}");
+    assert_eq!(runtime["limit"]["left_bytes"].as_u64(), Some(limit - used));
+    let groups = document["mappings"]["groups"].as_array().unwrap();
+    assert!(groups.iter().any(|group| group["kind"] == "v8_heap" && group["rss"].as_u64() == Some(used)), "{groups:?}");
+}
+
+#[test]
+fn what_another_user_may_not_see_is_said() {
+    let is_root = rustix::process::geteuid().is_root();
+    if !has(is_root, "root") || !has_programs(&["setpriv"]) || !is_known_node() {
+        return;
+    }
+    let (running, ..) = node(&["--max-old-space-size=100"], &[("NODE_OPTIONS", "--max-semi-space-size=1")]);
+    let runtime = &inspected(running.child.id(), Some("65534"))["runtime"];
+    let facts = runtime["facts"].as_array().unwrap();
+    let environment = facts.iter().find(|fact| fact["name"] == "environment").unwrap();
+    assert!(environment["text"].as_str().unwrap().contains("CAP_SYS_PTRACE"), "{runtime}");
+    assert!(runtime["limit"]["bytes"].as_u64().is_some(), "its command line is everybody's to see: {runtime}");
+    let own = &inspected(running.child.id(), None)["runtime"];
+    assert_eq!(own["limit"]["bytes"].as_u64(), Some(103 * MIB), "{own}");
+    assert!(own["facts"].as_array().unwrap().iter().all(|fact| fact["name"] != "environment"), "{own}");
 }

@@ -5,15 +5,14 @@ use serde_json::{Value as Json, json};
 use crate::model::runtime::{Keeping, KnownLimit, OwnLimit, Runtime};
 use crate::units::Bytes;
 
-/// A name and what is said under it, in reading order. `private` is what the process has of anonymous memory and swap,
-/// bytes, where that is known: an upper bound of what a heap may have in use.
-pub fn lines(runtime: &Runtime, private: Option<u64>) -> Vec<(&'static str, String)> {
+/// A name and what is said under it, in reading order.
+pub fn lines(runtime: &Runtime) -> Vec<(&'static str, String)> {
     let version = runtime.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
     let mut lines = vec![("runtime", format!("{}{version}", runtime.kind.title()))];
     match &runtime.limit {
         OwnLimit::Known(limit) => {
             lines.push(("limit", format!("{} of {}: {}", Bytes(limit.bytes), limit.of, limit.source)));
-            lines.extend(left_line(runtime, limit, private).map(|left| ("left", left)));
+            lines.extend(left(runtime, limit).map(|left| ("left", left)));
             lines.push(("at the limit", limit.then.to_owned()));
         }
         OwnLimit::Unseen(why) => lines.push(("limit", format!("not seen: {why}"))),
@@ -24,20 +23,20 @@ pub fn lines(runtime: &Runtime, private: Option<u64>) -> Vec<(&'static str, Stri
 }
 
 /// How far it is to the limit.
-fn left_line(runtime: &Runtime, limit: &KnownLimit, private: Option<u64>) -> Option<String> {
-    if let Some(used) = runtime.used {
-        return Some(format!("{}: {} of it is in use", Bytes(limit.bytes.saturating_sub(used)), Bytes(used)));
+fn left(runtime: &Runtime, limit: &KnownLimit) -> Option<String> {
+    let left = runtime.left(limit).map(Bytes);
+    match (left, runtime.used, runtime.private.map(Bytes)) {
+        (Some(left), Some(used), _) => Some(format!("{left}: {} is in use ({})", Bytes(used.bytes), used.source)),
+        (Some(left), None, Some(private)) => Some(format!("{left} at least: its private memory is {private}")),
+        (None, None, Some(private)) => {
+            Some(format!("not told: its private memory, {private}, is more than the limit bounds"))
+        }
+        _ => None,
     }
-    let private = private?;
-    Some(if private < limit.bytes {
-        format!("{} at least: its private memory is {}", Bytes(limit.bytes - private), Bytes(private))
-    } else {
-        format!("not told: its private memory, {}, is more than the limit bounds", Bytes(private))
-    })
 }
 
 /// The same as an object, numbers in bytes.
-pub fn json(runtime: &Runtime, private: Option<u64>) -> Json {
+pub fn json(runtime: &Runtime) -> Json {
     let limit = match &runtime.limit {
         OwnLimit::Known(limit) => json!({
             "bytes": limit.bytes,
@@ -50,7 +49,7 @@ pub fn json(runtime: &Runtime, private: Option<u64>) -> Json {
                 Keeping::Ends => "ends",
                 Keeping::Strains => "strains",
             },
-            "left_bytes": runtime.used.or(private).and_then(|used| limit.bytes.checked_sub(used)),
+            "left_bytes": runtime.left(limit),
         }),
         OwnLimit::Unseen(why) => json!({"unseen": why}),
         OwnLimit::Without(why) => json!({"none": why}),
@@ -60,7 +59,8 @@ pub fn json(runtime: &Runtime, private: Option<u64>) -> Json {
         "name": runtime.kind.title(),
         "version": runtime.version,
         "limit": limit,
-        "used_bytes": runtime.used,
+        "used_bytes": runtime.used.map(|used| used.bytes),
+        "private_bytes": runtime.private,
         "facts": runtime.facts.iter().map(|(name, text)| json!({"name": name, "text": text})).collect::<Vec<_>>(),
     })
 }
@@ -68,9 +68,10 @@ pub fn json(runtime: &Runtime, private: Option<u64>) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::runtime::RuntimeKind;
+    use crate::model::runtime::{InUse, RuntimeKind};
 
-    fn node(used: Option<u64>) -> Runtime {
+    /// Node.js that has so many MiB in use, and so many of private memory.
+    fn node(used: Option<u64>, private: Option<u64>) -> Runtime {
         let limit = KnownLimit {
             bytes: 432 << 20,
             of: "heap",
@@ -79,50 +80,51 @@ mod tests {
             is_told: true,
             keeping: Keeping::Ends,
         };
-        let (kind, version) = (RuntimeKind::Node, Some("20.20.2".to_owned()));
         Runtime {
-            kind,
-            version,
+            kind: RuntimeKind::Node,
+            version: Some("20.20.2".into()),
             limit: OwnLimit::Known(limit),
-            used,
+            used: used.map(|mib| InUse { bytes: mib << 20, source: "in RAM" }),
+            private: private.map(|mib| mib << 20),
             facts: vec![("old space", "at most 384M".into())],
         }
     }
 
-    fn said(runtime: &Runtime, private: Option<u64>) -> String {
-        lines(runtime, private).into_iter().map(|(name, text)| format!("{name} | {text}\n")).collect()
+    fn said(runtime: &Runtime) -> String {
+        lines(runtime).into_iter().map(|(name, text)| format!("{name} | {text}\n")).collect()
     }
 
     #[test]
     fn the_limit_its_source_and_the_distance_are_said() {
         assert_eq!(
-            said(&node(None), Some(300 << 20)),
+            said(&node(None, Some(300))),
             "runtime | Node.js 20.20.2\n\
              limit | 432M of heap: --max-old-space-size=384 on the command line\n\
              left | 132M at least: its private memory is 300M\n\
              at the limit | it ends itself\n\
              old space | at most 384M\n"
         );
-        assert!(said(&node(Some(400 << 20)), Some(300 << 20)).contains("left | 32M: 400M of it is in use\n"));
-        assert!(said(&node(None), Some(500 << 20)).contains("left | not told: its private memory, 500M, is more"));
-        assert!(!said(&node(None), None).contains("left"));
+        assert!(said(&node(Some(400), Some(500))).contains("left | 32M: 400M is in use (in RAM)\n"));
+        assert!(said(&node(None, Some(500))).contains("left | not told: its private memory, 500M, is more"));
+        assert!(!said(&node(None, None)).contains("left"));
     }
 
     #[test]
     fn a_limit_that_is_not_seen_is_no_number() {
-        let runtime = Runtime { limit: OwnLimit::Unseen("ask it".into()), ..node(None) };
-        assert!(said(&runtime, Some(1)).contains("limit | not seen: ask it\n"));
-        assert_eq!(json(&runtime, Some(1))["limit"], json!({"unseen": "ask it"}));
-        let without = Runtime { limit: OwnLimit::Without("it has none".into()), version: None, ..node(None) };
-        assert!(said(&without, None).starts_with("runtime | Node.js\nlimit | none: it has none\n"));
+        let runtime = Runtime { limit: OwnLimit::Unseen("ask it".into()), ..node(None, Some(1)) };
+        assert!(said(&runtime).contains("limit | not seen: ask it\n"));
+        assert_eq!(json(&runtime)["limit"], json!({"unseen": "ask it"}));
+        let without = Runtime { limit: OwnLimit::Without("it has none".into()), version: None, ..node(None, None) };
+        assert!(said(&without).starts_with("runtime | Node.js\nlimit | none: it has none\n"));
     }
 
     #[test]
     fn programs_get_the_numbers_unrounded() {
-        let object = json(&node(None), Some(300 << 20));
+        let object = json(&node(None, Some(300)));
         assert_eq!((object["kind"].as_str(), object["version"].as_str()), (Some("node"), Some("20.20.2")));
         assert_eq!(object["limit"]["left_bytes"], json!(132u64 << 20));
         assert_eq!((&object["limit"]["is_default"], &object["limit"]["keeping"]), (&json!(false), &json!("ends")));
-        assert_eq!(json(&node(None), Some(500 << 20))["limit"]["left_bytes"], Json::Null);
+        assert_eq!(json(&node(None, Some(500)))["limit"]["left_bytes"], Json::Null);
+        assert_eq!(json(&node(Some(432), Some(500)))["limit"]["left_bytes"], json!(0));
     }
 }

@@ -156,8 +156,10 @@ impl Settings {
 }
 
 /// What is read of one process to tell what runs it and what limits that.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Clues {
+    /// MemTotal, bytes: what defaults are shares of.
+    pub machine: u64,
     /// The executable: `/proc/PID/exe`.
     pub exe: Reading<Text>,
     /// The settings about memory in `/proc/PID/environ`.
@@ -177,7 +179,7 @@ pub struct Clues {
 }
 
 /// A configuration file that a command line names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigFile {
     /// Where the process would find it.
     pub path: Text,
@@ -186,7 +188,7 @@ pub struct ConfigFile {
 }
 
 /// What a JVM publishes in `hsperfdata`, bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JvmCounters {
     /// `java.property.java.version`.
     pub version: Option<String>,
@@ -211,10 +213,32 @@ pub struct Runtime {
     pub version: Option<String>,
     /// The limit that it keeps to by itself.
     pub limit: OwnLimit,
-    /// What it has in use of what the limit is about, by its own count, bytes.
-    pub used: Option<u64>,
+    /// What it has in use of what the limit is about.
+    pub used: Option<InUse>,
+    /// Its anonymous memory in RAM and in swap, bytes, where that is known: no heap has more in use.
+    pub private: Option<u64>,
     /// Whatever else says how it uses memory: a name and a value each.
     pub facts: Vec<(&'static str, String)>,
+}
+
+/// How much of a limit is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InUse {
+    /// Bytes.
+    pub bytes: u64,
+    /// Who says so.
+    pub source: &'static str,
+}
+
+impl Runtime {
+    /// What is left until a limit: by what is in use of it, else at least by all private memory. `None` where neither is
+    /// known, or where the process has more than the limit bounds.
+    pub fn left(&self, limit: &KnownLimit) -> Option<u64> {
+        match self.used {
+            Some(used) => Some(limit.bytes.saturating_sub(used.bytes)),
+            None => limit.bytes.checked_sub(self.private?),
+        }
+    }
 }
 
 /// A limit of a runtime's own.

@@ -43,7 +43,7 @@ mod tests {
     fn runtime(settings: &'static [u8]) -> crate::model::runtime::Runtime {
         let settings = Reading::Value(Settings::new(settings));
         let clues = Clues { go: Some("go1.22.1".into()), settings, ..clues() };
-        derive(&identity("/opt/app/server"), &clues, room(1 << 31)).unwrap()
+        derive(&identity("/opt/app/server"), &clues, None).unwrap()
     }
 
     #[test]

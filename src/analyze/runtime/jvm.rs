@@ -45,7 +45,10 @@ pub(super) fn facts(case: &Case<'_>) -> Vec<(&'static str, String)> {
     if let Some(counted) = counted.and_then(|jvm| jvm.as_ref().value()) {
         let JvmCounters { collectors, used, capacity, metaspace, .. } = counted;
         facts.push(("heap", format!("{} in use, garbage included, of {} committed", Bytes(*used), Bytes(*capacity))));
-        facts.push(("metaspace", format!("{} in use", Bytes(*metaspace))));
+        // Counted from the first collection on.
+        if *metaspace > 0 {
+            facts.push(("metaspace", format!("{} in use", Bytes(*metaspace))));
+        }
         if !collectors.is_empty() {
             facts.push(("collectors", collectors.join(", ")));
         }

@@ -1,7 +1,8 @@
 //! What runs a program, and the memory limit that it will really keep to. Each runtime's rules are a file: where it
 //! looks for its limit, in which order, and what it does when nobody gave it one.
 //!
-//! [`own_limit`] answers from what every sample holds, for the judge; [`derive`] from all that was read of one process.
+//! [`own_limit`] answers from what every sample holds, for the judge; [`derive`] from all that was read of one process,
+//! and [`inspected`] from all of an inspection.
 
 mod dotnet;
 mod go;
@@ -15,8 +16,13 @@ mod store;
 mod words;
 
 use crate::model::cgroup::{CgroupLimit, CgroupVersion};
+use crate::model::inspect::Inspection;
+use crate::model::inspect::mapping::{MappingKind, Mappings};
+use crate::model::inspect::memory::Memory;
+use crate::model::inspect::overview::Overview;
 use crate::model::process::Identity;
-use crate::model::runtime::{Clues, Keeping, OwnLimit, Runtime, RuntimeKind, Settings};
+use crate::model::reading::Reading;
+use crate::model::runtime::{Clues, InUse, Keeping, OwnLimit, Runtime, RuntimeKind, Settings};
 
 /// What a program takes for the memory of its machine, bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +75,10 @@ pub fn own_limit(identity: &Identity, room: Room) -> Option<OwnLimit> {
     Some(limit(kind, &case))
 }
 
-/// What runs a process, by all that was read of it; `None` where nothing known does.
-pub fn derive(identity: &Identity, clues: &Clues, room: Room) -> Option<Runtime> {
+/// What runs a process, by all that was read of it and the tightest limit of its control groups; `None` where nothing
+/// known does.
+pub fn derive(identity: &Identity, clues: &Clues, bound: Option<&CgroupLimit>) -> Option<Runtime> {
+    let room = Room::of(identity, bound, clues.machine);
     let kind = recognise::kind(identity, clues)?;
     let version = recognise::version(kind, clues);
     let command = identity.command.escaped();
@@ -83,8 +91,35 @@ pub fn derive(identity: &Identity, clues: &Clues, room: Room) -> Option<Runtime>
         facts.push(("environment", format!("not seen, and it may set a limit: {why}")));
     }
     let limit = limit(kind, &case);
-    let used = clues.jvm.as_ref().and_then(|jvm| jvm.as_ref().value()).map(|jvm| jvm.used);
-    Some(Runtime { kind, version, limit, used, facts })
+    let counted = clues.jvm.as_ref().and_then(|jvm| jvm.as_ref().value());
+    let used = counted.map(|jvm| InUse { bytes: jvm.used, source: "by its own count, garbage included" });
+    Some(Runtime { kind, version, limit, used, private: None, facts })
+}
+
+/// What runs a process that was looked at closely: what its heap has in use is in its mappings, where they were read.
+pub fn inspected(inspection: &Inspection) -> Reading<Option<Runtime>> {
+    let Overview { process, limit, .. } = &inspection.overview;
+    inspection.runtime.as_ref().map(|clues| {
+        let bound = limit.as_ref().value().and_then(Option::as_ref);
+        let mut runtime = derive(&process.identity, clues, bound)?;
+        let swap = process.status.reading.value().map(|status| status.swap);
+        runtime.private = process.resident.value().map(|resident| resident.anon() + swap.unwrap_or(0));
+        let mappings = inspection.mappings.as_ref().value();
+        runtime.used = runtime.used.or_else(|| heap_in(mappings?, runtime.kind));
+        Some(runtime)
+    })
+}
+
+/// The heap of a runtime whose mappings are told by their shape.
+fn heap_in(mappings: &Mappings, kind: RuntimeKind) -> Option<InUse> {
+    let shape = match kind {
+        RuntimeKind::Node => MappingKind::V8Heap,
+        RuntimeKind::Go => MappingKind::GoHeap,
+        _ => return None,
+    };
+    let group = mappings.groups.iter().find(|group| group.kind == shape && group.unread == 0)?;
+    let Memory { rss, swap, .. } = group.memory;
+    Some(InUse { bytes: rss + swap, source: "in RAM and in swap, garbage included" })
 }
 
 fn limit(kind: RuntimeKind, case: &Case<'_>) -> OwnLimit {
@@ -147,7 +182,6 @@ pub fn limit_for_judge(identity: &Identity, room: Room) -> Option<LimitForJudge>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::reading::Reading;
     use crate::model::runtime::KnownLimit;
 
     /// A process with this command line.
@@ -160,9 +194,10 @@ mod tests {
         Room { machine, group: None, version: CgroupVersion::V2 }
     }
 
-    /// Nothing was seen.
+    /// Nothing was seen, on a machine of 2 GiB.
     pub(super) fn clues() -> Clues {
         Clues {
+            machine: 2 << 30,
             exe: Reading::Pending,
             settings: Reading::Pending,
             libraries: Reading::Pending,
@@ -197,7 +232,7 @@ mod tests {
     #[test]
     fn what_may_not_be_read_is_said() {
         use crate::model::reading::Denial;
-        let of = |command, settings| derive(&identity(command), &Clues { settings, ..clues() }, room(2 << 30)).unwrap();
+        let of = |command, settings| derive(&identity(command), &Clues { settings, ..clues() }, None).unwrap();
         let denied = of("node app.js", Reading::Denied(Denial::Ptrace));
         let said = |runtime: &Runtime| runtime.facts.iter().any(|(_, text)| text.contains("CAP_SYS_PTRACE"));
         assert!(said(&denied) && matches!(denied.limit, OwnLimit::Known(_)), "{denied:?}");

@@ -73,7 +73,7 @@ mod tests {
         let config = |lines: &str| ConfigFile { path: "/etc/redis/redis.conf".into(), lines: Some(lines.into()) };
         let of = |lines| {
             let clues = Clues { config: Some(config(lines)), ..clues() };
-            derive(&identity("redis-server /etc/redis/redis.conf"), &clues, room(1 << 31)).unwrap().limit
+            derive(&identity("redis-server /etc/redis/redis.conf"), &clues, None).unwrap().limit
         };
         let OwnLimit::Known(limit) = of("maxmemory 1gb\nmaxmemory 2gb\n") else { panic!() };
         assert_eq!((limit.bytes, limit.source.as_str()), (2 << 30, "maxmemory 2gb in /etc/redis/redis.conf"));

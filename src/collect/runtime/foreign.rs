@@ -2,7 +2,7 @@
 //! no symbolic link is followed, nothing is waited for, and only regular files are read.
 
 use std::ffi::CString;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{FileType, Mode, OFlags, RawDir, fstat, openat};
 use rustix::io::Errno;
@@ -14,7 +14,7 @@ pub(super) struct Root(OwnedFd);
 
 impl Root {
     /// Opens it below the process's folder in procfs.
-    pub(super) fn open(process: &OwnedFd) -> Result<Self, Errno> {
+    pub(super) fn open(process: impl AsFd) -> Result<Self, Errno> {
         open_at(process, c"root").map(Self)
     }
 
@@ -98,7 +98,7 @@ mod tests {
 
     fn root(folder: &Path) -> Root {
         symlink(folder, folder.join("root")).unwrap();
-        Root::open(&std::fs::File::open(folder).unwrap().into()).unwrap()
+        Root::open(std::fs::File::open(folder).unwrap()).unwrap()
     }
 
     #[test]

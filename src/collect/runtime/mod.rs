@@ -9,7 +9,7 @@ pub mod environ;
 mod foreign;
 pub mod hsperf;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 
@@ -39,30 +39,37 @@ const MOST_COUNTERS: usize = 1 << 20;
 /// Bytes of an executable's path that are kept.
 const MOST_PATH: usize = 512;
 
-/// Reads all that tells the runtime of one process.
-pub fn read_clues(root: &ProcRoot, key: ProcessKey, identity: &Identity) -> Clues {
-    let folder = match open_process(root, key.pid) {
-        Ok(folder) => folder,
-        Err(error) => return unread(error),
-    };
+/// Reads all that tells the runtime of one process, on a machine of so much memory (bytes).
+pub fn read_clues(root: &ProcRoot, key: ProcessKey, identity: &Identity, machine: u64) -> Clues {
+    match open_process(root, key.pid) {
+        Ok(folder) => read_clues_in(folder.as_fd(), key.pid, identity, machine),
+        Err(error) => unread(error, machine),
+    }
+}
+
+/// The same of the process whose folder in procfs this is.
+pub(super) fn read_clues_in(folder: BorrowedFd<'_>, pid: u32, identity: &Identity, machine: u64) -> Clues {
     let mut buffer = Buffer::new();
-    let exe = reading(read_exe(&folder, c"exe"));
-    let settings = reading(buffer.read_all(&folder, c"environ", MOST_ENVIRON).map(parse_settings));
+    let exe = reading(read_exe(folder, c"exe"));
+    let settings = reading(buffer.read_all(folder, c"environ", MOST_ENVIRON).map(parse_settings));
     let program =
         Identity { exe: exe.as_ref().value().map_or_else(Text::default, |exe| (*exe).clone()), ..identity.clone() };
     let by_name = program.kind();
-    let mapped = buffer.read_all(&folder, c"maps", MOST_MAPS).map(parse_maps);
-    let (libraries, shared) = match mapped {
-        Ok((libraries, shared)) => (Reading::Value(libraries), shared),
-        Err(error) => (reading_of_error(error), None),
+    let (libraries, shared) = if by_name.is_some_and(is_told_by_name) {
+        (Reading::Value(Vec::new()), None)
+    } else {
+        match buffer.read_all(folder, c"maps", MOST_MAPS).map(parse_maps) {
+            Ok((libraries, shared)) => (Reading::Value(libraries), shared),
+            Err(error) => (reading_of_error(error), None),
+        }
     };
     // The executable of something known was not built by Go.
     let go = if by_name.is_none() {
-        open_at(&folder, c"exe").ok().and_then(|file| elf::read_go_release(&file))
+        open_at(folder, c"exe").ok().and_then(|file| elf::read_go_release(&file))
     } else {
         None
     };
-    let outside = Root::open(&folder).ok();
+    let outside = Root::open(folder).ok();
     let release = outside.as_ref().and_then(|outside| read_release(outside, by_name, program.exe.as_bytes()));
     let config = config_path(by_name, &identity.command).map(|path| {
         let bytes = outside.as_ref().and_then(|outside| outside.read(path, MOST_CONFIG).ok());
@@ -73,23 +80,17 @@ pub fn read_clues(root: &ProcRoot, key: ProcessKey, identity: &Identity) -> Clue
             .as_ref()
             .value()
             .is_some_and(|all| all.iter().any(|path| path.as_bytes().ends_with(b"/libjvm.so")));
-    let jvm = is_jvm.then(|| read_counters(&folder, key.pid));
-    Clues { exe, settings, libraries, shared, go, release, config, jvm }
+    let jvm = is_jvm.then(|| read_counters(folder, pid));
+    Clues { machine, exe, settings, libraries, shared, go, release, config, jvm }
 }
 
 /// Reads the counters of a JVM anew: they move, all else about it stays until it executes something.
 pub fn read_jvm_counters(root: &ProcRoot, key: ProcessKey) -> Reading<JvmCounters> {
-    open_process(root, key.pid).map_or_else(reading_of_error, |folder| read_counters(&folder, key.pid))
+    open_process(root, key.pid).map_or_else(reading_of_error, |folder| read_counters(folder.as_fd(), key.pid))
 }
 
 /// The executable, and the settings of a runtime that takes such, for a sample. What may not be read is empty.
-pub(super) fn read_program(
-    proc: impl std::os::fd::AsFd,
-    pid: u32,
-    old: &Identity,
-    new: &mut Identity,
-    buffer: &mut Buffer,
-) {
+pub(super) fn read_program(proc: impl AsFd, pid: u32, old: &Identity, new: &mut Identity, buffer: &mut Buffer) {
     new.exe = read_exe(&proc, PidPath::new(pid, "exe").as_c_str()).unwrap_or_default();
     let is_same = (&old.exe, &old.comm, &old.command) == (&new.exe, &new.comm, &new.command);
     if is_same {
@@ -105,7 +106,7 @@ fn open_process(root: &ProcRoot, pid: u32) -> Result<OwnedFd, Errno> {
     rustix::fs::open(root.proc.join(pid.to_string()), flags, rustix::fs::Mode::empty())
 }
 
-fn read_exe(folder: impl std::os::fd::AsFd, path: &std::ffi::CStr) -> Result<Text, Errno> {
+fn read_exe(folder: impl AsFd, path: &std::ffi::CStr) -> Result<Text, Errno> {
     let target = rustix::fs::readlinkat(folder, path, Vec::new())?;
     let bytes = target.as_bytes();
     Ok(Text::new(&bytes[..bytes.len().min(MOST_PATH)]))
@@ -116,8 +117,9 @@ fn reading<T>(result: Result<T, Errno>) -> Reading<T> {
 }
 
 /// Nothing, for one reason.
-fn unread(error: Errno) -> Clues {
+fn unread(error: Errno, machine: u64) -> Clues {
     Clues {
+        machine,
         exe: reading_of_error(error),
         settings: reading_of_error::<Settings>(error),
         libraries: reading_of_error(error),
@@ -127,6 +129,14 @@ fn unread(error: Errno) -> Clues {
         config: None,
         jvm: None,
     }
+}
+
+/// Whether the executable says all that the mappings would: of a process with many of them they take a while.
+fn is_told_by_name(kind: RuntimeKind) -> bool {
+    matches!(
+        kind,
+        RuntimeKind::Jvm | RuntimeKind::Mysql | RuntimeKind::Redis | RuntimeKind::Memcached | RuntimeKind::Nginx
+    )
 }
 
 /// How the names of files begin that are mapped for a runtime.
@@ -204,7 +214,7 @@ fn about_memory(bytes: &[u8]) -> Text {
 
 /// Looks for the counters of a JVM in every user's folder; the file has the process's number in its own namespace, and
 /// must be its own user's: anybody may make such a folder.
-fn read_counters(folder: &OwnedFd, pid: u32) -> Reading<JvmCounters> {
+fn read_counters(folder: BorrowedFd<'_>, pid: u32) -> Reading<JvmCounters> {
     let mut buffer = Buffer::new();
     let (owner, number) = match buffer.read_record(folder, c"status") {
         Ok(bytes) => (parse_status(bytes).0, number_inside(bytes).unwrap_or(u64::from(pid))),
@@ -281,7 +291,7 @@ mod tests {
     #[test]
     fn our_own_program_is_read_and_has_no_runtime() {
         let key = ProcessKey { pid: std::process::id(), start_time: 0 };
-        let clues = read_clues(&ProcRoot::live(), key, &Identity::default());
+        let clues = read_clues(&ProcRoot::live(), key, &Identity::default(), 1);
         let exe = std::fs::read_link("/proc/self/exe").unwrap();
         assert_eq!(clues.exe.value().map(|exe| exe.escaped().into_owned()), exe.to_str().map(str::to_owned));
         assert_eq!((clues.libraries, clues.go, clues.jvm), (Reading::Value(Vec::new()), None, None));
