@@ -22,7 +22,7 @@ use support::require::{has, has_programs};
 const MIB: u64 = 1 << 20;
 
 /// How long a program may take to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A program that runs until it is dropped.
 struct Running {

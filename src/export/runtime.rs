@@ -91,7 +91,8 @@ mod tests {
     }
 
     fn said(runtime: &Runtime) -> String {
-        lines(runtime).into_iter().map(|(name, text)| format!("{name} | {text}\n")).collect()
+        let lines: Vec<String> = lines(runtime).into_iter().map(|(name, text)| format!("{name} | {text}\n")).collect();
+        lines.concat()
     }
 
     #[test]

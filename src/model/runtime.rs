@@ -150,8 +150,20 @@ impl Settings {
         self.0.is_empty()
     }
 
+    /// All of them, as they are kept.
+    pub fn as_text(&self) -> &Text {
+        &self.0
+    }
+
     fn lines(&self) -> impl Iterator<Item = &[u8]> {
         self.0.as_bytes().split(|byte| *byte == 0).filter(|line| !line.is_empty())
+    }
+}
+
+impl From<Text> for Settings {
+    /// What [`Settings::as_text`] gave.
+    fn from(text: Text) -> Self {
+        Self(text)
     }
 }
 
@@ -292,6 +304,7 @@ mod tests {
         assert_eq!(settings.get("GOGC").as_deref(), Some("50"));
         assert_eq!(settings.get("GOMEMLIMIT").as_deref(), Some("1GiB"));
         assert_eq!(settings.get("GOMEM"), None);
+        assert_eq!(Settings::from(settings.as_text().clone()), settings);
         assert!(Settings::default().is_empty() && Settings::default().get("GOGC").is_none());
     }
 
