@@ -305,6 +305,23 @@ fn an_interpreter_without_a_limit_says_so() {
     assert_eq!(limit_for_judge(&seen.identity, seen.room), None);
 }
 
+#[test]
+fn a_program_written_in_go_is_known_by_its_executable() {
+    // Any would do: this one is small, and waits for its input.
+    if !has_programs(&["fzf"]) {
+        return;
+    }
+    let set = [("GOMEMLIMIT", "64MiB"), ("GOGC", "50")];
+    let running = Running::start(Command::new("fzf").args(["--filter", "x"]), &set);
+    let seen = running.see();
+    assert_eq!(seen.identity.kind(), None, "its name does not tell");
+    let runtime = seen.runtime.as_ref().unwrap();
+    assert_eq!(runtime.kind, RuntimeKind::Go);
+    assert!(runtime.version.as_ref().is_some_and(|version| version.starts_with("1.")), "{runtime:?}");
+    assert_eq!((seen.limit().bytes, seen.limit().source.as_str()), (64 * MIB, "GOMEMLIMIT=64MiB"));
+    assert!(runtime.facts.iter().any(|(_, text)| text.contains("50%")), "{runtime:?}");
+}
+
 /// What `memtide inspect` says of the runtime, run by this user.
 fn inspected(pid: u32, user: Option<&str>) -> serde_json::Value {
     // Another user can't execute what lies in a folder of ours.

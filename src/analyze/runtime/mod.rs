@@ -136,7 +136,7 @@ fn limit(kind: RuntimeKind, case: &Case<'_>) -> OwnLimit {
         RuntimeKind::Python | RuntimeKind::Ruby | RuntimeKind::Perl => {
             OwnLimit::Without(format!("{} has no limit of its own", kind.title()))
         }
-        RuntimeKind::Nginx => OwnLimit::Without("nginx has none: its memory follows its connections and caches".into()),
+        RuntimeKind::Nginx => OwnLimit::Without("its memory follows its connections and caches".into()),
     }
 }
 
