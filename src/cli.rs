@@ -198,6 +198,8 @@ pub enum InspectPart {
     Descriptors,
     /// Its threads and their stacks.
     Threads,
+    /// What runs it, and the limit which that keeps to.
+    Runtime,
 }
 
 const INSPECT_EXAMPLES: &str = "\
@@ -207,6 +209,7 @@ Examples:
   memtide inspect 1234                         everything
   memtide inspect 1234 --part descriptors      what `lsof -p 1234 | wc -l` counts, by what it is
   memtide inspect 1234 --part mappings --for 1m    what grew in a minute, and where
+  memtide inspect 1234 --part runtime          the limit of its heap, who set it and what is left
   memtide inspect 1234 --budget 1m             whole, however much there is
   memtide inspect --format json 1234 | jq .    every number, for a script";
 

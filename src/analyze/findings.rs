@@ -6,7 +6,7 @@ use super::bounds::Bounds;
 use super::groups::Groups;
 use super::machine::Machine;
 use super::observed::Observed;
-use super::runtime::{OwnLimit, own_limit};
+use super::runtime::{LimitForJudge, Room, limit_for_judge};
 use super::track::{Circumstances, Track, left_of};
 use super::watch::Watch;
 use crate::model::judgement::{Finding, Judgement, Limit, Meeting, Quantity, Subject, Verdict};
@@ -212,8 +212,13 @@ impl Scene<'_> {
                 if let Some((swap, free)) = swap {
                     meet(Limit::Swap, (total + swap) as f64, (available + free) as f64, rate, true);
                 }
+                let bound = bound.map(|bound| &bound.limit);
                 if quantity == Quantity::Private
-                    && let Some(OwnLimit::Fatal(size)) = member.and_then(|(_, identity)| own_limit(identity, total))
+                    && let Some((_, identity)) = member
+                    && let Some(LimitForJudge::Fatal(size)) =
+                        limit_for_judge(identity, Room::of(identity, bound, total))
+                    // What has more than its heap may become grows beside it.
+                    && judgement.level < size as f64
                 {
                     meet(Limit::Heap, size as f64, size as f64 - judgement.level, own, true);
                 }

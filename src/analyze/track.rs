@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::judge::{Case, Scratch, judge};
-use super::runtime::{OwnLimit, own_limit};
+use super::runtime::{LimitForJudge, Room, limit_for_judge};
 use super::series::{FD_TIERS, MEMORY_TIERS, OTHER_TIERS, TierSpec};
 use super::watch::Watch;
 use crate::model::judgement::{Judgement, Quantity};
@@ -195,15 +195,15 @@ fn case(
         let limit = if quantity == Quantity::Fds { process.fd_limit.reading.value() } else { None };
         left = limit.map_or(f32::INFINITY, |limit| limit.saturating_sub(u64::from(value)) as f32);
     } else if quantity == Quantity::Private {
-        match own_limit(&process.identity, total) {
+        match limit_for_judge(&process.identity, Room::of(&process.identity, bound, mem_total)) {
             // Beside what it was given it has its own code, stacks and tables.
             // Unless it meets a tighter limit first.
-            Some(OwnLimit::Given(given)) => {
+            Some(LimitForJudge::Given(given)) => {
                 let most = given + given / 4 + (64 << 20);
                 is_given = u64::from(value) * 1024 < most && given < total;
             }
-            Some(OwnLimit::Unseen) => is_store = true,
-            Some(OwnLimit::Fatal(limit)) => left = left.min(kib(limit).saturating_sub(value) as f32),
+            Some(LimitForJudge::Unseen) => is_store = true,
+            Some(LimitForJudge::Fatal(limit)) => left = left.min(kib(limit).saturating_sub(value) as f32),
             None => {}
         }
     }

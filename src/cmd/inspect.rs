@@ -60,6 +60,7 @@ fn asked(parts: &[InspectPart]) -> (bool, PartSet) {
         InspectPart::Mappings => Some(Part::Mappings),
         InspectPart::Descriptors => Some(Part::Descriptors),
         InspectPart::Threads => Some(Part::Threads),
+        InspectPart::Runtime => Some(Part::Runtime),
     };
     if parts.is_empty() {
         return (true, PartSet::all());

@@ -18,6 +18,7 @@ pub mod once;
 pub mod parse;
 mod process;
 pub mod root;
+pub mod runtime;
 pub mod system;
 pub mod sysv;
 mod table;

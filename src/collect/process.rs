@@ -14,6 +14,7 @@ use super::parse::{
     take_number,
 };
 use super::root::ProcRoot;
+use super::runtime::read_program;
 use crate::model::cgroup::Membership;
 use crate::model::field::Source;
 use crate::model::key::ProcessKey;
@@ -261,7 +262,11 @@ impl ProcessReader {
             process.status = Stamped::new(Reading::Value(status), now);
         }
         let cgroup = self.read_membership(pid).unwrap_or_else(|| Arc::clone(&old.cgroup));
-        let identity = Identity { comm, command, uid, is_kernel_thread: old.is_kernel_thread, cgroup };
+        let is_kernel_thread = old.is_kernel_thread;
+        let mut identity = Identity { comm, command, uid, is_kernel_thread, cgroup, ..Identity::default() };
+        if !is_kernel_thread {
+            read_program(&self.proc, pid, old, &mut identity, &mut self.buffer);
+        }
         if identity != **old {
             process.identity = Arc::new(identity);
         }

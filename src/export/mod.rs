@@ -5,6 +5,7 @@ pub mod html;
 pub mod inspect;
 pub mod json;
 pub mod report;
+pub mod runtime;
 pub mod story;
 pub mod table;
 mod wrap;

@@ -11,6 +11,7 @@ pub mod key;
 pub mod process;
 pub mod query;
 pub mod reading;
+pub mod runtime;
 pub mod sample;
 pub mod shell;
 pub mod snapshot;

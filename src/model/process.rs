@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::cgroup::Membership;
 use super::key::ProcessKey;
 use super::reading::{BootMs, Denial, Need, Reading, Stamped};
+use super::runtime::{RuntimeKind, Settings};
 use super::text::Text;
 
 /// One process in one sample. Where nothing was read anew it is the same allocation as in the sample before.
@@ -40,6 +41,12 @@ pub struct Identity {
     /// Arguments as the process shows them, joined by spaces, trailing NULs cut; empty for kernel threads and
     /// zombies. It holds at most [`Identity::COMMAND_LIMIT`] bytes.
     pub command: Text,
+    /// The executable (`/proc/PID/exe`), cut at 512 bytes; empty where it may not be read.
+    #[serde(default)]
+    pub exe: Text,
+    /// The settings about memory in its environment, of the runtimes that take such.
+    #[serde(default)]
+    pub settings: Settings,
     /// Effective user id.
     pub uid: u32,
     /// A kernel thread (PF_KTHREAD): it has no memory of its own.
@@ -51,6 +58,14 @@ pub struct Identity {
 impl Identity {
     /// Bytes of the command line that are kept: a 2 MiB command line of every process would be the leak itself.
     pub const COMMAND_LIMIT: usize = 4096;
+
+    /// What runs it: by the executable, else the first word of its command line, else its name. `postgres: writer` and
+    /// `php-fpm: pool www` are titles that a program gave itself.
+    pub fn kind(&self) -> Option<RuntimeKind> {
+        let (exe, command, comm) = (self.exe.escaped(), self.command.escaped(), self.comm.escaped());
+        let first = command.split_ascii_whitespace().next().unwrap_or_default();
+        [&*exe, first.trim_end_matches(':'), &*comm].into_iter().find_map(RuntimeKind::of_program)
+    }
 
     /// The command line, or `[comm]` where there is none, as ps(1) shows it; escaped.
     pub fn shown_command(&self) -> std::borrow::Cow<'_, str> {
@@ -172,5 +187,42 @@ impl ProcessSample {
     /// Whether any reading was refused for lack of rights.
     pub fn is_denied(&self) -> bool {
         matches!(self.rollup.reading, Reading::Denied(Denial::Ptrace))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_known_by_executable_name_title_or_interpreter() {
+        let of = |comm: &str, command: &str| {
+            Identity { comm: comm.into(), command: command.into(), ..Identity::default() }.kind()
+        };
+        assert_eq!(of("node", "/usr/bin/node app.js"), Some(RuntimeKind::Node));
+        assert_eq!(of("MainThread", "node app.js"), Some(RuntimeKind::Node), "what newer releases call themselves");
+        assert_eq!(of("java", "/opt/jdk/bin/java -jar a.jar"), Some(RuntimeKind::Jvm));
+        assert_eq!(of("gunicorn", "/usr/bin/python3.11 /usr/bin/gunicorn app"), Some(RuntimeKind::Python));
+        assert_eq!(of("php-fpm8.2", "php-fpm: pool www"), Some(RuntimeKind::Php));
+        assert_eq!(of("postgres", "postgres: 15/main: app shop [local] idle"), Some(RuntimeKind::Postgres));
+        assert_eq!(of("redis-server", "redis-server *:6379"), Some(RuntimeKind::Redis));
+        assert_eq!(of("nginx", "nginx: worker process"), Some(RuntimeKind::Nginx));
+        assert_eq!(of("mariadbd", "/usr/sbin/mariadbd"), Some(RuntimeKind::Mysql));
+        assert_eq!(of("", ""), None);
+        assert_eq!(of("nodemon-like", "nodemon-like x"), None);
+        assert_eq!(of("javac", "javac A.java"), None);
+    }
+
+    #[test]
+    fn a_title_does_not_hide_the_executable() {
+        let identity = Identity {
+            exe: "/usr/local/bin/node".into(),
+            command: "next-server (v14.2.3)".into(),
+            ..Identity::default()
+        };
+        assert_eq!(identity.kind(), Some(RuntimeKind::Node));
+        let replaced =
+            Identity { exe: "/usr/bin/python3.11 (deleted)".into(), command: "my title".into(), ..Identity::default() };
+        assert_eq!(replaced.kind(), Some(RuntimeKind::Python));
     }
 }

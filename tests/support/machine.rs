@@ -117,6 +117,7 @@ fn make(pid: u32, uid: u32, comm: &str, command: &[u8], cgroup: &str, at: BootMs
         uid,
         is_kernel_thread: command.is_empty() && pid < 100,
         cgroup: Arc::new(membership),
+        ..Identity::default()
     };
     let mut process = ProcessSample::found(ProcessKey { pid, start_time: u64::from(pid) * 97 }, Arc::new(identity));
     let stat = Stat { state: b'S', ppid: 1, threads: 1, ..Stat::default() };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::limit;
 use super::scene::{Scene, needs_ms};
 use super::sentence::{Amount, Sentence, Topic};
-use crate::analyze::runtime::{OwnLimit, own_limit};
+use crate::analyze::runtime::{LimitForJudge, Room, limit_for_judge};
 use crate::model::judgement::{Finding, Quantity, Subject, Verdict};
 use crate::model::process::{ProcessSample, Status};
 use crate::model::reading::{BootMs, Reading};
@@ -42,6 +42,7 @@ pub(super) fn tell(scene: &Scene<'_>) -> Vec<Sentence> {
             told.extend(is_leak.then(|| kind(scene, finding)).flatten());
             if finding.judgement.verdict != Verdict::WarmingUp {
                 told.extend(limit::tell(finding));
+                told.extend(limit::tell_default(scene, finding));
             }
         }
         sentences.extend(told.into_iter().map(|sentence| sentence.about(place)));
@@ -165,10 +166,10 @@ fn bounded(scene: &Scene<'_>, finding: &Finding) -> Option<f64> {
     let Subject::Process(key) = finding.subject else { return None };
     let identity = scene.identity_of(key)?;
     let total = scene.last.system.meminfo.mem_total.value()?;
-    let bound = scene.last.system.bound_group(&identity.cgroup).map_or(total, |bound| bound.limit.limit.min(total));
-    match own_limit(identity, bound)? {
-        OwnLimit::Given(most) => Some(most as f64),
-        OwnLimit::Unseen | OwnLimit::Fatal(_) => None,
+    let bound = scene.last.system.bound_group(&identity.cgroup).map(|bound| &bound.limit);
+    match limit_for_judge(identity, Room::of(identity, bound, total))? {
+        LimitForJudge::Given(most) => Some(most as f64),
+        LimitForJudge::Unseen | LimitForJudge::Fatal(_) => None,
     }
 }
 

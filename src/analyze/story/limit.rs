@@ -1,8 +1,10 @@
 //! What will be full when.
 
 use super::growth::level;
+use super::scene::Scene;
 use super::sentence::{Amount, Sentence, Topic};
-use crate::model::judgement::{Finding, Limit, Meeting, Verdict};
+use crate::model::judgement::{Finding, Limit, Meeting, Quantity, Subject, Verdict};
+use crate::model::runtime::Keeping;
 
 /// What is full within this time is full, milliseconds.
 const FULL_MS: f64 = 1000.0;
@@ -13,6 +15,30 @@ pub(super) fn tell(finding: &Finding) -> Vec<Sentence> {
     let end = finding.end().filter(|end| Some(*end) != first);
     let word = if finding.judgement.verdict == Verdict::Leaking { "At this rate " } else { "If it went on, " };
     first.into_iter().chain(end).map(|meeting| sentence(finding, meeting, word)).collect()
+}
+
+/// The limit that a runtime gives its heap by default, where that is met before anything else ends it. What grows may as
+/// well lie beside the heap, so it is no limit that a verdict or an ETA rests on.
+pub(super) fn tell_default(scene: &Scene<'_>, finding: &Finding) -> Option<Sentence> {
+    let Subject::Process(key) = finding.subject else { return None };
+    let limit = scene.own_limit(scene.identity_of(key)?)?;
+    let left = limit.bytes as f64 - finding.judgement.level;
+    let in_ms = left / finding.judgement.rate * 60_000.0;
+    let is_first = finding.end().is_none_or(|end| in_ms < end.in_ms);
+    let is_default = !limit.is_told && limit.keeping == Keeping::Ends;
+    (finding.quantity == Quantity::Private && is_default && left > 0.0 && is_first).then(|| {
+        Sentence::new(Topic::Limit)
+            .say("If it is the heap that grows, and no Buffers or native memory beside it, the heap's limit (")
+            .put("size", Amount::Bytes(limit.bytes as f64))
+            .say(", ")
+            .say(&limit.source)
+            .say(") is met in ")
+            .put("in", Amount::Milliseconds(in_ms))
+            .say(": then ")
+            .say(limit.then)
+            .say(".")
+            .know("limit", Amount::Text("heap_default".into()))
+    })
 }
 
 /// Whether it is a control group's own swap that is meant: with the group's limit it is less than the machine's RAM.

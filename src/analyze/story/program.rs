@@ -1,6 +1,7 @@
 //! What runs a program: each has its own tools to look into its memory.
 
 use crate::model::process::Identity;
+use crate::model::runtime::RuntimeKind;
 
 /// What runs a program, as far as its name and its command line show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,29 +44,28 @@ const GO: &[(&str, Option<u16>)] = &[
 
 /// What runs this process.
 pub(super) fn runtime(identity: &Identity) -> Runtime {
-    let command = identity.command.escaped();
-    let comm = identity.comm.escaped();
-    let first = command.split_ascii_whitespace().next().unwrap_or_default();
-    // `postgres: writer` and `php-fpm: pool www` are titles.
-    let program = first.rsplit('/').next().unwrap_or_default().trim_end_matches(':');
-    [program, &*comm].into_iter().find_map(known).unwrap_or(Runtime::Native)
+    match identity.kind() {
+        Some(RuntimeKind::Node) => Runtime::Node,
+        Some(RuntimeKind::Jvm) => Runtime::Jvm,
+        Some(RuntimeKind::Python) => Runtime::Python,
+        Some(RuntimeKind::Php) => Runtime::Php,
+        Some(RuntimeKind::Postgres) => Runtime::Postgres,
+        Some(RuntimeKind::Redis) => Runtime::Redis,
+        Some(_) => Runtime::Native,
+        None => {
+            let command = identity.command.escaped();
+            let comm = identity.comm.escaped();
+            let first = command.split_ascii_whitespace().next().unwrap_or_default();
+            let program = first.rsplit('/').next().unwrap_or_default().trim_end_matches(':');
+            [program, &*comm].into_iter().find_map(by_go).unwrap_or(Runtime::Native)
+        }
+    }
 }
 
-fn known(name: &str) -> Option<Runtime> {
-    let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    Some(match plain {
-        "node" | "nodejs" => Runtime::Node,
-        "java" => Runtime::Jvm,
-        "python" | "gunicorn" | "uwsgi" | "celery" | "uvicorn" => Runtime::Python,
-        "postgres" | "postmaster" => Runtime::Postgres,
-        "redis-server" | "valkey-server" => Runtime::Redis,
-        _ if plain.starts_with("php") => Runtime::Php,
-        // The kernel keeps 15 bytes of a name.
-        _ => GO
-            .iter()
-            .find(|(go, _)| *go == name || (name.len() == 15 && go.starts_with(name)))
-            .map(|go| Runtime::Go(go.1))?,
-    })
+/// What is known to be written in Go. The kernel keeps 15 bytes of a name.
+fn by_go(name: &str) -> Option<Runtime> {
+    let known = GO.iter().find(|(go, _)| *go == name || (name.len() == 15 && go.starts_with(name)));
+    known.map(|(_, port)| Runtime::Go(*port))
 }
 
 /// A word of a command line that begins like this.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use super::{Outcome, Story, advice, calm, growth, machine, share, swap};
 use crate::analyze::groups::name_of;
 use crate::analyze::history::{EndedTrack, History};
+use crate::analyze::runtime::{Room, own_limit};
 use crate::analyze::track::private_kib;
 use crate::model::judgement::{Finding, Quantity, Subject, Verdict};
 use crate::model::key::ProcessKey;
 use crate::model::process::{Identity, ProcessSample};
 use crate::model::reading::Reading;
+use crate::model::runtime::{KnownLimit, OwnLimit};
 use crate::model::sample::Sample;
 use crate::model::text::Text;
 
@@ -107,6 +109,17 @@ impl<'a> Scene<'a> {
     pub(super) fn identity_of(&self, key: ProcessKey) -> Option<&'a Identity> {
         let alive = self.last.process(key).map(|process| &*process.identity);
         alive.or_else(|| self.ended(key).map(|ended| &*ended.process.identity))
+    }
+
+    /// The limit of its own that a process has, where it is known.
+    pub(super) fn own_limit(&self, identity: &Identity) -> Option<KnownLimit> {
+        let system = &self.last.system;
+        let machine = system.meminfo.mem_total.value().unwrap_or(u64::MAX);
+        let bound = system.bound_group(&identity.cgroup).map(|bound| &bound.limit);
+        match own_limit(identity, Room::of(identity, bound, machine))? {
+            OwnLimit::Known(limit) => Some(limit),
+            OwnLimit::Unseen(_) | OwnLimit::Without(_) => None,
+        }
     }
 
     /// The processes, alive in the last sample, that a finding is about, the largest first; none for the machine.

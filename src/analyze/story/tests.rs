@@ -155,7 +155,7 @@ fn a_leak_has_its_rate_its_kind_its_end_and_its_share() {
 
 #[test]
 fn node_is_told_how_to_compare_snapshots_and_what_its_heap_may_take() {
-    let story = leaking(1234, "node", "node app.js", UNIT);
+    let story = leaking(1234, "node", "node --max-old-space-size=4096 app.js", UNIT);
     assert!(story.advice[0].commands[0].starts_with("kill -USR1 1234"), "{:#?}", story.advice);
     assert!(story.advice[0].risk.as_deref().is_some_and(|risk| risk.contains("9229") && risk.contains("run code")));
     let heap = advice(&story, "--max-old-space-size=");
@@ -164,7 +164,7 @@ fn node_is_told_how_to_compare_snapshots_and_what_its_heap_may_take() {
     assert!((1100..=1125).contains(&mib), "{mib}");
     assert!(heap.commands[1].contains(&format!("NODE_OPTIONS=--max-old-space-size={mib}")), "{heap:?}");
     assert!(heap.commands[1].contains("> /etc/systemd/system/shop.service.d/memory.conf"), "{heap:?}");
-    assert!(heap.why.text.contains("75%"), "{heap:?}");
+    assert!(heap.why.text.contains("75%") && heap.why.text.contains("may become 4.02G"), "{heap:?}");
     assert!(heap.why.finding == Some(0));
     let bound = advice(&story, "set-property");
     assert_eq!(bound.commands, [format!("systemctl set-property shop.service MemoryMax={mib}M")]);
@@ -182,12 +182,27 @@ fn a_signal_for_snapshots_is_used_only_where_it_was_set() {
     assert!(commands(&story).iter().all(|command| !command.starts_with("kill")), "{:#?}", story.advice);
     // With a limit of its own that is met first it needs none.
     let story = leaking(7, "node", "node --max-old-space-size=400 app.js", UNIT);
-    assert!(sentence(&story, Topic::Limit).text.contains("its own heap limit (400M)"));
+    assert!(sentence(&story, Topic::Limit).text.contains("its own heap limit (424M)"));
     assert!(
         commands(&story)
             .iter()
             .all(|command| !command.contains("MemoryMax") && !command.contains("NODE_OPTIONS=--max"))
     );
+}
+
+#[test]
+fn the_default_of_a_heap_is_a_limit_too() {
+    // Half of 1.91 GiB and three semi-spaces of 8 MiB; three quarters of the room are more.
+    let story = leaking(7, "node", "node app.js", UNIT);
+    assert!(story.headline.text.contains("memory full in"), "what grows may be beside the heap: {story:#?}");
+    let limits: Vec<_> = story.sentences.iter().filter(|sentence| sentence.topic == Topic::Limit).collect();
+    let default = limits[1];
+    assert!(default.text.contains("the heap's limit (0.98G, the default: half of the machine's memory"), "{default:?}");
+    assert!((number(default, "in") / 1000.0 - (1002.0 - 210.0) / 0.5).abs() < 60.0, "{default:?}");
+    assert_eq!(default.finding, Some(0));
+    assert!(commands(&story).iter().all(|command| !command.contains("NODE_OPTIONS=--max")), "{:#?}", story.advice);
+    // It bounds objects of JavaScript alone, and nobody chose it for this machine.
+    assert!(advice(&story, "MemoryMax").commands[0].contains("shop.service"));
 }
 
 #[test]
@@ -233,7 +248,9 @@ fn a_process_without_a_service_is_bounded_by_a_scope_and_a_container_by_its_engi
 #[test]
 fn a_limit_that_is_there_is_told_and_not_advised() {
     let story = story(&watch(300, |t| Moment {
-        programs: vec![Program::new(9, "node", "node app.js", UNIT).holds(60.0 + 0.5 * t, 0.0)],
+        programs: vec![
+            Program::new(9, "node", "node --max-old-space-size=4096 app.js", UNIT).holds(60.0 + 0.5 * t, 0.0),
+        ],
         change: Box::new(move |sample| {
             let limit = CgroupLimit {
                 path: UNIT.into(),

@@ -15,6 +15,7 @@ mod shape;
 mod threads;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::builder::Circumstances;
@@ -29,12 +30,15 @@ use super::host::read_host;
 use super::parse::{kilobytes, lines, parse_stat};
 use super::process::{ProcessReader, Unseen};
 use super::root::ProcRoot;
+use super::runtime::read_clues_in;
 use crate::model::inspect::descriptor::Descriptors;
 use crate::model::inspect::mapping::Mappings;
 use crate::model::inspect::thread::Threads;
 use crate::model::inspect::{Inspection, Part, PartSet};
 use crate::model::key::ProcessKey;
+use crate::model::process::Identity;
 use crate::model::reading::{Need, Reading};
+use crate::model::runtime::Clues;
 use crate::model::sample::Host;
 
 /// The time that reading takes at most, if nobody says otherwise: what a person takes for at once, less what it takes
@@ -97,12 +101,16 @@ impl Inspector {
         let plan = Plan { folder: folder_fd, is_live, clock_ticks, began, budget, parts, has_memory };
         let around = Surroundings { root, host, mem_total: *mem_total, at };
         let [first, second] = buffers;
-        let (overview, mappings, descriptors, threads) = std::thread::scope(|scope| {
+        let machine = *mem_total;
+        let (overview, mappings, descriptors, threads, runtime) = std::thread::scope(|scope| {
             let descriptors = scope.spawn(|| plan.descriptors(first));
             let (overview, total) = read_overview(process, plan.folder, reader, &around);
+            let identity = Arc::clone(&overview.process.identity);
+            let runtime = scope.spawn(move || plan.runtime(key, &identity, machine));
             let (mappings, threads) = plan.mappings(total, reader.buffer(), second);
             let descriptors = descriptors.join().unwrap_or(Reading::Gone);
-            (overview, mappings, descriptors, threads)
+            let runtime = runtime.join().unwrap_or(Reading::Gone);
+            (overview, mappings, descriptors, threads, runtime)
         });
         // Whoever ended meanwhile gave parts of himself only.
         match state_of(&folder, key) {
@@ -111,7 +119,7 @@ impl Inspector {
             Some(_) => {}
         }
         let took_us = began.elapsed().as_micros() as u64;
-        Ok(Inspection { key, at, wall_ms, took_us, overview, mappings, descriptors, threads })
+        Ok(Inspection { key, at, wall_ms, took_us, overview, mappings, descriptors, threads, runtime })
     }
 }
 
@@ -153,6 +161,16 @@ impl Plan<'_> {
         let mounts = read_mounts(self.folder, buffer);
         let deadlines = Deadlines { links: self.deadline(0.8), sockets: self.deadline(1.0) };
         read_descriptors(self.folder, self.is_live, &mounts, deadlines, buffer)
+    }
+
+    fn runtime(&self, key: ProcessKey, identity: &Identity, machine: u64) -> Reading<Clues> {
+        if !self.parts.contains(Part::Runtime) {
+            return Reading::Pending;
+        }
+        if !self.has_memory {
+            return Reading::Unsupported(Need::NotApplicable);
+        }
+        Reading::Value(read_clues_in(self.folder, key.pid, identity, machine))
     }
 
     /// Threads come first: their stack pointers tell which mappings are stacks.

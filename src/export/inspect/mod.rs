@@ -9,9 +9,11 @@ use std::io::{self, Write};
 
 use super::table::Column;
 use super::wrap::{clamp, wrap};
+use crate::analyze::runtime::inspected;
 use crate::analyze::story::{Story, Topic};
 use crate::model::inspect::{Inspection, Part, PartSet};
 use crate::model::reading::Reading;
+use crate::model::runtime::Runtime;
 use crate::units::Bytes;
 
 /// What is told, and how.
@@ -81,6 +83,13 @@ pub fn write(report: &Report<'_>, out: &mut dyn Write, width: Option<usize>) -> 
             threads::write(report, threads, out, width)?;
         }
     }
+    if parts.contains(Part::Runtime) {
+        head(out, "Runtime")?;
+        let runtime = inspected(inspection);
+        if let Some(runtime) = told(&runtime, out, text_width)? {
+            runtime_lines(runtime.as_ref(), out, text_width)?;
+        }
+    }
     Ok(())
 }
 
@@ -90,6 +99,18 @@ fn told<'a, T>(part: &'a Reading<T>, out: &mut dyn Write, width: usize) -> io::R
         wrap(out, &format!("not shown: {why}"), "  ", "  ", width)?;
     }
     Ok(part.as_ref().value())
+}
+
+/// What runs it and what limits that, a line each.
+fn runtime_lines(runtime: Option<&Runtime>, out: &mut dyn Write, width: usize) -> io::Result<()> {
+    let Some(runtime) = runtime else {
+        return wrap(out, "none that is known: compiled to machine code, most likely", "  ", "  ", width);
+    };
+    let indent = " ".repeat(overview::INDENT);
+    for (label, value) in super::runtime::lines(runtime) {
+        wrap(out, &value, &format!("  {label:<width$}", width = overview::INDENT - 2), &indent, width)?;
+    }
+    Ok(())
 }
 
 /// What the watch found of this process, without what is said of the machine.

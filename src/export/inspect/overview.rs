@@ -11,7 +11,7 @@ use crate::model::reading::Reading;
 use crate::units::{Percent, Span};
 
 /// The column in which values begin.
-const INDENT: usize = 16;
+pub(super) const INDENT: usize = 16;
 
 /// Lines of the overview, and what is missing in them.
 struct Facts {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::analyze::runtime::inspected;
 use crate::export::inspect::{Report, Watch};
 use crate::model::inspect::change;
 use crate::model::inspect::descriptor::{Access, Descriptors, Target};
@@ -12,6 +13,7 @@ use crate::model::inspect::socket::{Endpoint, Socket, SocketState};
 use crate::model::inspect::thread::{Thread, Threads};
 use crate::model::inspect::{Coverage, Part};
 use crate::model::reading::Reading;
+use crate::model::runtime::Runtime;
 
 /// What is known, and why the rest is not.
 #[derive(Default)]
@@ -64,6 +66,11 @@ pub fn inspect(report: &Report<'_>) -> Json {
     }
     if report.parts.contains(Part::Threads) {
         document.read("threads", inspection.threads.as_ref(), |now| threads(now, report.top));
+    }
+    if report.parts.contains(Part::Runtime) {
+        let show =
+            |runtime: Option<Runtime>| runtime.map_or(Json::Null, |runtime| crate::export::runtime::json(&runtime));
+        document.read("runtime", inspected(inspection), show);
     }
     if let Some(watch) = report.watch {
         document.put("growth", growth(watch));

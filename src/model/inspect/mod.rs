@@ -22,6 +22,7 @@ use self::overview::Overview;
 use self::thread::Threads;
 use super::key::ProcessKey;
 use super::reading::{BootMs, Reading};
+use super::runtime::Clues;
 
 /// One process, looked at closely.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,9 @@ pub struct Inspection {
     pub descriptors: Reading<Descriptors>,
     /// Its threads; `Pending` where they were not asked for.
     pub threads: Reading<Threads>,
+    /// What tells the runtime that it has, of which `analyze::runtime` makes the limit; `Pending` where it was not asked
+    /// for.
+    pub runtime: Reading<Clues>,
 }
 
 /// A part of an inspection that is read only where it is asked for. The overview always is.
@@ -53,11 +57,13 @@ pub enum Part {
     Descriptors,
     /// [`Inspection::threads`].
     Threads,
+    /// [`Inspection::runtime`].
+    Runtime,
 }
 
 impl Part {
     /// Every part.
-    pub const ALL: [Self; 3] = [Self::Mappings, Self::Descriptors, Self::Threads];
+    pub const ALL: [Self; 4] = [Self::Mappings, Self::Descriptors, Self::Threads, Self::Runtime];
 }
 
 /// Which parts are asked for.
@@ -131,7 +137,7 @@ mod tests {
     #[test]
     fn a_set_of_parts_holds_what_was_put_in() {
         let set: PartSet = [Part::Threads].into_iter().collect();
-        assert_eq!(Part::ALL.map(|part| set.contains(part)), [false, false, true]);
+        assert_eq!(Part::ALL.map(|part| set.contains(part)), [false, false, true, false]);
         assert!(Part::ALL.iter().all(|part| PartSet::all().contains(*part)));
     }
 }

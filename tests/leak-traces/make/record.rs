@@ -144,7 +144,11 @@ impl Tape {
             self.bystanders.insert(process.key);
         }
         let identity = if is_subject {
-            Identity { command: without_folders(&process.identity.command), ..(*process.identity).clone() }
+            Identity {
+                command: without_folders(&process.identity.command),
+                exe: without_folders(&process.identity.exe),
+                ..(*process.identity).clone()
+            }
         } else {
             Identity {
                 comm: process.identity.comm.clone(),

@@ -1,7 +1,6 @@
 //! How to bound the damage of a leak: a limit of the runtime's own, a limit of the control group, a restart in time.
 
 use super::{Advice, Case};
-use crate::analyze::runtime::{OwnLimit, own_limit};
 use crate::analyze::story::program::{Runtime, has_program, runtime};
 use crate::analyze::story::sentence::{Amount, Sentence};
 use crate::model::cgroup::Membership;
@@ -40,7 +39,7 @@ pub(super) fn give(case: &Case<'_>, given: &mut Vec<Advice>) {
     let manager = manager(&identity.cgroup);
     given.extend(heap_limit(case, identity, room, &manager));
     given.extend(recycling(case, identity, processes.len()));
-    given.extend(group_limit(case, room, &manager));
+    given.extend(group_limit(case, identity, room, &manager));
 }
 
 /// What is left for a program: by the machine, and by the limit of its control group.
@@ -88,10 +87,15 @@ impl Room {
 /// A limit that the runtime keeps to by itself.
 fn heap_limit(case: &Case<'_>, identity: &Identity, room: Room, manager: &Manager) -> Option<Advice> {
     let mib = room.share_mib();
-    let set = own_limit(identity, room.cgroup.unwrap_or(room.bytes) as u64);
-    let (variable, option, risk) = match (runtime(identity), set) {
+    let set = case.scene.own_limit(identity);
+    let advised = mib << 20;
+    let (variable, option, risk) = match (runtime(identity), &set) {
         // A limit that will be met before memory is full does its work already.
-        (Runtime::Node, Some(OwnLimit::Fatal(limit))) if (limit as f64) < room.bytes => return None,
+        (Runtime::Node, Some(limit))
+            if limit.bytes <= advised || (limit.is_told && (limit.bytes as f64) < room.bytes) =>
+        {
+            return None;
+        }
         (Runtime::Node, _) => (
             "NODE_OPTIONS",
             format!("--max-old-space-size={mib}"),
@@ -99,7 +103,7 @@ fn heap_limit(case: &Case<'_>, identity: &Identity, room: Room, manager: &Manage
              something must restart it",
         ),
         // Its heap is bounded, and what leaks is beside it.
-        (Runtime::Jvm, Some(OwnLimit::Given(heap))) if (heap as f64) < room.bytes * SHARE => return None,
+        (Runtime::Jvm, Some(limit)) if (limit.bytes as f64) < room.bytes * SHARE => return None,
         (Runtime::Jvm, _) => (
             "JAVA_TOOL_OPTIONS",
             format!("-Xmx{mib}m"),
@@ -119,7 +123,14 @@ fn heap_limit(case: &Case<'_>, identity: &Identity, room: Room, manager: &Manage
         Manager::Container(..) => vec![format!("export {variable}={option}   # in what its container starts with")],
         Manager::Nobody => vec![format!("export {variable}={option}   # in the shell or script that starts it")],
     };
-    let why = case.why().say(", and has no limit of its own that is met in time.");
+    let why = match &set {
+        Some(limit) => {
+            let whose = if limit.is_told { "its heap may become " } else { "its heap may by default become " };
+            let why = case.why().say(", and ").say(whose).put("heap_limit", Amount::Bytes(limit.bytes as f64));
+            why.say(", which is not met in time.")
+        }
+        None => case.why().say(", and has no limit of its own that is met in time."),
+    };
     Some(Advice {
         title: format!("Give its heap a limit: {option}"),
         commands,
@@ -149,8 +160,11 @@ fn recycling(case: &Case<'_>, identity: &Identity, members: usize) -> Option<Adv
 }
 
 /// A limit of the control group, where none is in the way yet.
-fn group_limit(case: &Case<'_>, room: Room, manager: &Manager) -> Option<Advice> {
-    let is_bounded = |meeting: &Meeting| matches!(meeting.limit, Limit::Cgroup | Limit::Heap);
+fn group_limit(case: &Case<'_>, identity: &Identity, room: Room, manager: &Manager) -> Option<Advice> {
+    // The default of a heap was not made for this machine's other programs.
+    let is_told =
+        case.scene.own_limit(identity).is_some_and(|limit| limit.is_told && (limit.bytes as f64) < room.bytes);
+    let is_bounded = |meeting: &Meeting| meeting.limit == Limit::Cgroup || (meeting.limit == Limit::Heap && is_told);
     if case.finding.meetings.iter().any(is_bounded) {
         return None;
     }

@@ -1,7 +1,6 @@
 //! How to find what a program keeps, by what runs it.
 
 use super::{Advice, Case};
-use crate::analyze::runtime::{OwnLimit, own_limit};
 use crate::analyze::story::program::{Runtime, has_option, runtime};
 use crate::analyze::story::sentence::{Amount, Sentence};
 use crate::model::process::Identity;
@@ -98,11 +97,7 @@ fn heap_snapshot_signal(identity: &Identity) -> Option<&'static str> {
 }
 
 fn jvm(case: &Case<'_>, pid: u32, identity: &Identity) -> Advice {
-    let total = case.scene.last.system.meminfo.mem_total.value().unwrap_or(u64::MAX);
-    let heap = own_limit(identity, total).map(|limit| match limit {
-        OwnLimit::Given(bytes) | OwnLimit::Fatal(bytes) => bytes as f64,
-        OwnLimit::Unseen => f64::INFINITY,
-    });
+    let heap = case.scene.own_limit(identity).map(|limit| limit.bytes as f64);
     match heap {
         Some(heap) if case.finding.judgement.level > heap => Advice {
             title: "See what it has beside its heap".into(),
