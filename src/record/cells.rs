@@ -6,6 +6,7 @@ use super::texts::Interner;
 use super::varint::Malformed;
 use crate::model::cgroup::CgroupVersion;
 use crate::model::reading::{BootMs, Denial, Feature, Need, Reading, Stamped};
+use crate::model::runtime::Settings;
 use crate::model::text::Text;
 
 /// What the cells of a column are.
@@ -244,6 +245,22 @@ impl<T: Cells> Cells for Arc<T> {
 
     fn take(row: &mut Take<'_>) -> Result<Self, Malformed> {
         T::take(row).map(Self::new)
+    }
+}
+
+impl Cells for Settings {
+    const WIDTH: usize = Text::WIDTH;
+
+    fn describe(name: &str, unit: &'static str, columns: &mut Vec<Column>) {
+        Text::describe(name, unit, columns);
+    }
+
+    fn put(&self, row: &mut Put<'_>) {
+        self.as_text().put(row);
+    }
+
+    fn take(row: &mut Take<'_>) -> Result<Self, Malformed> {
+        Text::take(row).map(Self::from)
     }
 }
 

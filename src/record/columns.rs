@@ -8,6 +8,7 @@ use super::varint::Malformed;
 use crate::model::cgroup::{BoundGroup, CgroupLimit, CgroupVersion, Membership};
 use crate::model::process::{Identity, Resident, Rollup, Stat, Status};
 use crate::model::reading::{BootMs, Reading, Stamped};
+use crate::model::runtime::Settings;
 use crate::model::sample::{Host, Scan};
 use crate::model::system::{Meminfo, Pressure, Stall, SwapDevice, SystemSample, SysvShm, Vmstat, Zram};
 use crate::model::text::Text;
@@ -59,7 +60,7 @@ cells! {
     Membership { memory: Text = "", managed: Text = "", version: CgroupVersion = "", }
     Identity {
         comm: Text = "", command: Text = "", uid: u32 = "", is_kernel_thread: bool = "",
-        cgroup: std::sync::Arc<Membership> = "",
+        exe: Text = "", settings: Settings = "", cgroup: std::sync::Arc<Membership> = "",
     }
     Moving {
         resident: Reading<Resident> = "", stat: Stamped<Stat> = "", status: Stamped<Status> = "",

@@ -130,9 +130,14 @@ fn key_of(process: &ProcessSample) -> RowKey {
 }
 
 fn put_identity(identity: &Identity, redaction: Redaction, put: &mut Put<'_>) {
-    match redaction.redact(identity.command.as_bytes()) {
-        std::borrow::Cow::Borrowed(_) => identity.put(put),
-        std::borrow::Cow::Owned(command) => Identity { command: Text::new(command), ..identity.clone() }.put(put),
+    use std::borrow::Cow;
+    let settings = identity.settings.as_text().as_bytes();
+    match (redaction.redact(identity.command.as_bytes()), redaction.redact(settings)) {
+        (Cow::Borrowed(_), Cow::Borrowed(_)) => identity.put(put),
+        (command, settings) => {
+            let (command, settings) = (Text::new(command.into_owned()), Text::new(settings.into_owned()).into());
+            Identity { command, settings, ..identity.clone() }.put(put);
+        }
     }
 }
 

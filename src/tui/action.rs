@@ -28,6 +28,7 @@ pub enum Action {
     ShowMappings,
     ShowDescriptors,
     ShowThreads,
+    ShowRuntime,
     Filter,
     Search,
     SearchNext,
@@ -188,6 +189,7 @@ actions! {
         ShowMappings "mappings" "Mappings" ["2"], "Shows what the process's memory is made of, and where in it the growth is.";
         ShowDescriptors "descriptors" "Descriptors" ["3"], "Shows what the process has open: by kind, by target, the newest.";
         ShowThreads "threads" "Threads" ["4"], "Shows the process's threads.";
+        ShowRuntime "runtime" "Runtime" ["5"], "Shows what runs the process, the memory limit that it keeps to by itself, and what is left.";
         MoveDown "down" "Down" ["down", "j", "ctrl-n"], "Selects the next line.";
         MoveUp "up" "Up" ["up", "ctrl-p"], "Selects the line before.";
         PageDown "page_down" "Page down" ["pagedown", "ctrl-d"], "Goes down by a screen.";

@@ -75,6 +75,7 @@ impl App {
             Action::ShowMappings => self.show_tab(Tab::Mappings),
             Action::ShowDescriptors => self.show_tab(Tab::Descriptors),
             Action::ShowThreads => self.show_tab(Tab::Threads),
+            Action::ShowRuntime => self.show_tab(Tab::Runtime),
             Action::ShowLeaks => self.show(Screen::Leaks),
             Action::ShowLog => self.show(Screen::LOG),
             Action::ShowEnded => self.show(Screen::ENDED),

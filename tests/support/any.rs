@@ -245,6 +245,8 @@ impl Dice {
             command: self.text(),
             uid: self.small(),
             is_kernel_thread: self.is(),
+            exe: self.text(),
+            settings: self.text().into(),
             cgroup: Arc::new(Membership { memory: self.text(), managed: self.text(), version }),
         }
     }

@@ -13,6 +13,7 @@ use memtide::model::inspect::thread::{Stack, Thread, Threads};
 use memtide::model::inspect::{Coverage, Inspection, Part};
 use memtide::model::process::ProcessSample;
 use memtide::model::reading::{Denial, Reading};
+use memtide::model::runtime::{Clues, Settings};
 use memtide::model::sample::Sample;
 use memtide::model::text::Text;
 use memtide::session::inspect::InspectWish;
@@ -52,7 +53,23 @@ pub fn inspection(sample: &Sample, second: u64, wish: &InspectWish) -> Option<In
             HUGE => threads(second, 4096, b"worker"),
             _ => threads(second, 11, b"libuv-worker"),
         }),
+        runtime: part(pid, asked(Part::Runtime), clues),
     })
+}
+
+/// What a Node.js was told of its heap.
+fn clues() -> Clues {
+    Clues {
+        machine: 2048 * MIB,
+        exe: Reading::Value("/usr/bin/node".into()),
+        settings: Reading::Value(Settings::new(&b"NODE_OPTIONS=--max-old-space-size=384\0"[..])),
+        libraries: Reading::Value(Vec::new()),
+        shared: None,
+        go: None,
+        release: Some("v20.11.1".into()),
+        config: None,
+        jvm: None,
+    }
 }
 
 fn part<T>(pid: u32, is_asked: bool, read: impl FnOnce() -> T) -> Reading<T> {

@@ -16,7 +16,7 @@ use crate::tui::widget::line::{columns, fill, put, put_right};
 use crate::tui::widget::wrap::wrap;
 
 /// What the tabs say of a past moment.
-pub(super) const OF_NOW_ONLY: &str = "Mappings, descriptors and threads are of the present alone: the past keeps what the overview shows. Press l to return.";
+pub(super) const OF_NOW_ONLY: &str = "Mappings, descriptors, threads and the runtime are of the present alone: the past keeps what the overview shows. Press l to return.";
 
 /// What the head is drawn from.
 pub(super) struct Head<'a> {
@@ -109,6 +109,7 @@ fn coverage(inspection: &Inspection, part: Part) -> Option<Coverage> {
         Part::Mappings => of(&inspection.mappings, |mappings| mappings.coverage),
         Part::Descriptors => of(&inspection.descriptors, |descriptors| descriptors.coverage),
         Part::Threads => of(&inspection.threads, |threads| threads.coverage),
+        Part::Runtime => None,
     }
 }
 

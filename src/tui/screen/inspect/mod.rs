@@ -9,6 +9,7 @@ mod head;
 mod map;
 mod mappings;
 mod overview;
+mod runtime;
 mod seen;
 mod tab;
 mod threads;
@@ -113,7 +114,7 @@ impl Inspect {
             keys: TABS.each_ref().map(key_of),
             seen: Seen::default(),
             last: None,
-            orders: [by(""), by("pss"), by("count"), by("cpu")],
+            orders: [by(""), by("pss"), by("count"), by("cpu"), by("")],
             offsets: [0; TABS.len()],
             scroll: 0,
             rows: Rows::None,
@@ -168,6 +169,7 @@ impl Inspect {
             Tab::Mappings => (self.rows.count(), mappings::rows(body)),
             Tab::Descriptors => descriptors::lines(self.rows.count(), self.seen.part(Part::Descriptors), body),
             Tab::Threads => (self.rows.count(), threads::rows(body)),
+            Tab::Runtime => (runtime::count(&self.seen, body), body.height),
         };
         self.lines = lines;
         self.page = usize::from(page).max(1);
@@ -179,7 +181,7 @@ impl Inspect {
     fn build(&mut self) {
         let order = self.orders[self.tab as usize];
         self.rows = match self.tab {
-            Tab::Overview => Rows::None,
+            Tab::Overview | Tab::Runtime => Rows::None,
             Tab::Mappings => Rows::Mappings(mappings::build(&self.seen, order)),
             Tab::Descriptors => Rows::Descriptors(descriptors::build(&self.seen, order)),
             Tab::Threads => Rows::Threads(threads::build(&self.seen, order)),
@@ -247,7 +249,7 @@ impl Inspect {
     }
 
     fn set_order(&mut self, order: Order) {
-        if self.tab == Tab::Overview {
+        if !self.is_table() {
             return;
         }
         self.orders[self.tab as usize] = order;
@@ -258,7 +260,7 @@ impl Inspect {
     /// The columns of the tab; none where it is no table.
     fn heads(&self) -> Vec<Head> {
         match self.tab {
-            Tab::Overview => Vec::new(),
+            Tab::Overview | Tab::Runtime => Vec::new(),
             Tab::Mappings => heads(&mappings::COLUMNS),
             Tab::Descriptors => heads(&descriptors::COLUMNS),
             Tab::Threads => heads(&threads::COLUMNS),
@@ -287,7 +289,7 @@ impl Inspect {
             return;
         }
         let pressed = match self.tab {
-            Tab::Overview => None,
+            Tab::Overview | Tab::Runtime => None,
             Tab::Mappings => mappings::head_at(body, x, y),
             Tab::Descriptors => descriptors::head_at(body, x, y),
             Tab::Threads => threads::head_at(body, x, y),
@@ -330,6 +332,7 @@ impl Inspect {
         match (self.tab, &self.rows) {
             (Tab::Overview, _) => overview::Page::of(&picture, &self.seen, body, theme).draw(buf, body, at.0),
             _ if update.timeline.is_past => head::say(buf, body, head::OF_NOW_ONLY, theme),
+            (Tab::Runtime, _) => runtime::draw(buf, body, &self.seen, at.0, theme),
             (Tab::Mappings, Rows::Mappings(rows)) => mappings::draw(buf, body, &self.seen, rows, order, at, theme),
             (Tab::Descriptors, Rows::Descriptors(rows)) => {
                 descriptors::draw(buf, body, &picture, &self.seen, rows, order, at, theme);

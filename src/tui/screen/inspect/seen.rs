@@ -88,6 +88,7 @@ fn word(part: Part) -> &'static str {
         Part::Mappings => "mappings",
         Part::Descriptors => "descriptors",
         Part::Threads => "threads",
+        Part::Runtime => "runtime",
     }
 }
 
@@ -100,6 +101,7 @@ fn explain_gone(inspection: &Inspection, part: Part) -> Option<String> {
         Part::Mappings => why(&inspection.mappings),
         Part::Descriptors => why(&inspection.descriptors),
         Part::Threads => why(&inspection.threads),
+        Part::Runtime => why(&inspection.runtime),
     }
 }
 
@@ -112,6 +114,7 @@ fn is_told(inspection: &Inspection, part: Part) -> bool {
         Part::Mappings => told(&inspection.mappings),
         Part::Descriptors => told(&inspection.descriptors),
         Part::Threads => told(&inspection.threads),
+        Part::Runtime => told(&inspection.runtime),
     }
 }
 
@@ -120,6 +123,7 @@ fn is_known(inspection: &Inspection, part: Part) -> bool {
         Part::Mappings => inspection.mappings.as_ref().value().is_some(),
         Part::Descriptors => inspection.descriptors.as_ref().value().is_some(),
         Part::Threads => inspection.threads.as_ref().value().is_some(),
+        Part::Runtime => inspection.runtime.as_ref().value().is_some(),
     }
 }
 
@@ -153,6 +157,7 @@ mod tests {
             mappings,
             descriptors: Reading::Pending,
             threads,
+            runtime: Reading::Pending,
         })
     }
 

@@ -14,6 +14,8 @@ pub enum Tab {
     Descriptors,
     /// Its threads.
     Threads,
+    /// What runs it, and the limit that it keeps to.
+    Runtime,
 }
 
 /// What a tab is called, and what leads to it.
@@ -34,7 +36,7 @@ pub struct TabSpec {
 }
 
 /// Every tab, from the left.
-pub const TABS: [TabSpec; 4] = [
+pub const TABS: [TabSpec; 5] = [
     TabSpec {
         tab: Tab::Overview,
         title: "Overview",
@@ -68,6 +70,15 @@ pub const TABS: [TabSpec; 4] = [
         // A stack is a mapping.
         beside: Some(Part::Mappings),
     },
+    TabSpec {
+        tab: Tab::Runtime,
+        title: "Runtime",
+        short: "Run",
+        action: Action::ShowRuntime,
+        part: Some(Part::Runtime),
+        // Its heap is known by its mappings.
+        beside: Some(Part::Mappings),
+    },
 ];
 
 impl Tab {
@@ -99,6 +110,6 @@ mod tests {
             assert_eq!(spec.tab.spec().title, spec.title);
             assert_eq!(spec.tab.beside(1).beside(-1), spec.tab);
         }
-        assert_eq!(Tab::Overview.beside(-1), Tab::Threads);
+        assert_eq!(Tab::Overview.beside(-1), Tab::Runtime);
     }
 }
