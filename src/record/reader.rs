@@ -283,8 +283,11 @@ impl<B: Bytes> Reader<B> {
     fn skip_to_next(&mut self, why: Lost) -> Option<()> {
         let place = self.next;
         let segment = &mut self.segments[place.segment];
-        segment.end = segment.bytes.length().unwrap_or(segment.end).max(segment.end);
-        let end = segment.end;
+        let end = segment.bytes.length().unwrap_or(segment.end).max(segment.end);
+        if std::mem::replace(&mut segment.end, end) < end {
+            // What was being written when it was last looked at may be whole now.
+            return Some(());
+        }
         if let Some((offset, _)) = scan::after(&segment.bytes, place.offset + 1, end) {
             // A torn block that others follow is no block in the making.
             let why = if why == Lost::Torn { Lost::Damaged } else { why };
