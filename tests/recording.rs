@@ -79,8 +79,7 @@ fn a_bit_that_turned_costs_what_rests_on_it_and_is_never_taken_for_a_value() {
         bytes[byte] ^= 1 << (byte % 8);
         let damaged = block_of(byte);
         let (given, losses) = read(bytes);
-        let left: Vec<&Sample> =
-            (0..40).filter(|nth| !whole.needs(*nth, damaged)).map(|nth| &samples[nth]).collect();
+        let left: Vec<&Sample> = (0..40).filter(|nth| !whole.needs(*nth, damaged)).map(|nth| &samples[nth]).collect();
         assert!(given.iter().eq(left), "byte {byte}, block {damaged}: {} given", given.len());
         let start = whole.start(damaged) as u64;
         let is_named = losses.iter().any(|loss| (loss.offset, loss.why) == (start, Lost::Damaged));
@@ -226,10 +225,8 @@ fn a_recording_of_format_version_1_is_read_as_it_was_written() {
         for _ in 0..3 {
             samples.push(dice.sample(samples.last()));
         }
-        let lines: Vec<u8> = samples
-            .iter()
-            .flat_map(|sample| [serde_json::to_vec(sample).unwrap(), b"\n".to_vec()].concat())
-            .collect();
+        let lines: Vec<u8> =
+            samples.iter().flat_map(|sample| [serde_json::to_vec(sample).unwrap(), b"\n".to_vec()].concat()).collect();
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(&file, write(&samples).bytes).unwrap();
         std::fs::write(&truth, zstd::encode_all(&*lines, 19).unwrap()).unwrap();

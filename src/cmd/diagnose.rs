@@ -55,7 +55,8 @@ fn read(file: &Path, pid: Option<u32>) -> anyhow::Result<Seen> {
     let mut watched = Watched::default();
     let mut asked = None;
     while let Some(sample) = reader.next() {
-        asked = sample.processes.iter().find(|process| Some(process.key.pid) == pid).map(|process| process.key).or(asked);
+        asked =
+            sample.processes.iter().find(|process| Some(process.key.pid) == pid).map(|process| process.key).or(asked);
         watched.push(sample);
     }
     super::verify::warn(&reader);

@@ -27,6 +27,10 @@ pub(super) fn warn(reader: &Reader) {
     }
     let unknown: Vec<_> = reader.unknown().collect();
     if !unknown.is_empty() {
-        let _ = writeln!(io::stderr(), "memtide: a newer version recorded what this one does not know: {}", unknown.join(", "));
+        let _ = writeln!(
+            io::stderr(),
+            "memtide: a newer version recorded what this one does not know: {}",
+            unknown.join(", ")
+        );
     }
 }

@@ -23,12 +23,21 @@ pub fn loss(loss: &Loss, clock: impl Fn(i64) -> String) -> String {
 }
 
 /// What was verified, as words.
-pub fn write_verified(verified: &Verified, out: &mut dyn Write, clock: impl Fn(i64) -> String + Copy) -> io::Result<()> {
+pub fn write_verified(
+    verified: &Verified,
+    out: &mut dyn Write,
+    clock: impl Fn(i64) -> String + Copy,
+) -> io::Result<()> {
     let [keys, anchors, deltas] = verified.blocks;
     for file in &verified.files {
         writeln!(out, "{}", file.display())?;
     }
-    writeln!(out, "{} samples in {}: {keys} keys, {anchors} anchors, {deltas} deltas", verified.samples, Bytes(verified.bytes))?;
+    writeln!(
+        out,
+        "{} samples in {}: {keys} keys, {anchors} anchors, {deltas} deltas",
+        verified.samples,
+        Bytes(verified.bytes)
+    )?;
     if let Some([first, last]) = verified.wall_ms {
         writeln!(out, "from {} to {}", clock(first), clock(last))?;
     }

@@ -362,7 +362,10 @@ mod tests {
 
     #[test]
     fn numbers_of_either_sign_and_any_width_come_back() {
-        assert_eq!((through(&-3_i32), through(&i64::MIN), through(&u32::MAX), through(&-0.5_f32)), (-3, i64::MIN, u32::MAX, -0.5));
+        assert_eq!(
+            (through(&-3_i32), through(&i64::MIN), through(&u32::MAX), through(&-0.5_f32)),
+            (-3, i64::MIN, u32::MAX, -0.5)
+        );
         assert_eq!((through(&Some(3_u64)), through(&None::<u64>), through(&true)), (Some(3), None, true));
         assert!(through(&f32::NAN).is_nan());
     }

@@ -9,9 +9,7 @@ use crate::model::cgroup::{BoundGroup, CgroupLimit, CgroupVersion, Membership};
 use crate::model::process::{Identity, Resident, Rollup, Stat, Status};
 use crate::model::reading::{BootMs, Reading, Stamped};
 use crate::model::sample::{Host, Scan};
-use crate::model::system::{
-    Meminfo, Pressure, Stall, SwapDevice, SystemSample, SysvShm, Vmstat, Zram,
-};
+use crate::model::system::{Meminfo, Pressure, Stall, SwapDevice, SystemSample, SysvShm, Vmstat, Zram};
 use crate::model::text::Text;
 
 /// What a sample says of itself.
@@ -124,8 +122,11 @@ pub(super) enum TableId {
     Processes,
 }
 
+/// Appends the columns of a part of a row.
+type Describe = fn(&mut Vec<Column>);
+
 /// What a table holds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct TableSpec {
     pub(super) name: &'static str,
     /// Names of the columns by which rows are told apart: none where there is one row.
@@ -149,7 +150,7 @@ impl TableId {
     pub(super) fn spec(self) -> &'static TableSpec {
         static SPECS: std::sync::LazyLock<[TableSpec; 8]> = std::sync::LazyLock::new(|| {
             TableId::ALL.map(|table| {
-                let (name, keys, describe): (_, &[_], &[fn(&mut Vec<Column>)]) = match table {
+                let (name, keys, describe): (_, &[_], &[Describe]) = match table {
                     TableId::Look => ("sample", &[], &[|columns| Look::describe("", "", columns)]),
                     TableId::Host => ("host", &[], &[|columns| Host::describe("", "", columns)]),
                     TableId::Users => ("user", &["uid"], &[|columns| Text::describe("name", "", columns)]),
@@ -169,7 +170,9 @@ impl TableId {
                     ),
                 };
                 let mut columns = Vec::new();
-                describe.iter().for_each(|describe| describe(&mut columns));
+                for describe in describe {
+                    describe(&mut columns);
+                }
                 TableSpec { name, keys, columns }
             })
         });
@@ -209,7 +212,10 @@ mod tests {
     fn columns_are_called_by_the_kernels_names_and_have_their_states() {
         let has = |table: TableId, name: &str, kind| table.spec().column(name, kind).is_some();
         assert!(has(TableId::Processes, "rollup.pss", ColumnKind::Number));
-        assert!(has(TableId::Processes, "rollup?", ColumnKind::State) && has(TableId::Processes, "rollup@", ColumnKind::Moment));
+        assert!(
+            has(TableId::Processes, "rollup?", ColumnKind::State)
+                && has(TableId::Processes, "rollup@", ColumnKind::Moment)
+        );
         assert!(has(TableId::Processes, "identity.command", ColumnKind::Text));
         assert!(has(TableId::System, "meminfo.MemAvailable", ColumnKind::Number));
         assert!(has(TableId::System, "meminfo.MemAvailable?", ColumnKind::State));

@@ -41,7 +41,8 @@ impl Output {
     fn open_or_create(path: &Path, group: Option<u32>, must_be_new: bool) -> Result<Self, RecordError> {
         let folder = open_folder(parent(path))?;
         let name = path.file_name().ok_or_else(|| RecordError::io(path, io::ErrorKind::InvalidInput))?;
-        let flags = OFlags::RDWR | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        let flags =
+            OFlags::RDWR | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         let private = Mode::RUSR | Mode::WUSR;
         let (fd, is_new) = match rustix::fs::openat(&folder, name, flags | OFlags::CREATE | OFlags::EXCL, private) {
             Ok(fd) => (fd, true),
@@ -164,15 +165,11 @@ fn grant(file: &File, path: &Path, group: Option<u32>) -> Result<(), RecordError
 /// Locks a file against a second recorder. The first lock excludes; the second is there to tell the other our pid, which
 /// flock(2) does not.
 fn lock(file: &File, path: &Path) -> Result<(), RecordError> {
-    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(Errno::WOULDBLOCK) => {
-            let holder = fcntl_getlk(file, &FlockType::WriteLock.into()).ok().flatten();
-            let pid = holder.and_then(|lock| lock.pid).map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
-            return Err(RecordError::Busy { path: path.to_owned(), pid });
-        }
-        // A file system without locks: better a recording than none.
-        Err(_) => {}
+    // A file system without locks: better a recording than none.
+    if rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+        let holder = fcntl_getlk(file, &FlockType::WriteLock.into()).ok().flatten();
+        let pid = holder.and_then(|lock| lock.pid).map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
+        return Err(RecordError::Busy { path: path.to_owned(), pid });
     }
     let _ = rustix::fs::fcntl_lock(file, FlockOperation::NonBlockingLockExclusive);
     Ok(())
@@ -259,7 +256,8 @@ pub(super) fn begun(path: &Path) -> Option<i64> {
 }
 
 fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let is_segment = |path: &Path| path.extension().is_some_and(|extension| extension == EXTENSION) && begun(path).is_some();
+    let is_segment =
+        |path: &Path| path.extension().is_some_and(|extension| extension == EXTENSION) && begun(path).is_some();
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         files.extend(Some(entry?.path()).filter(|path| is_segment(path)));

@@ -68,7 +68,7 @@ fn without_secrets(command: &[u8]) -> Vec<u8> {
                 Next::Anything
             }
             Next::UserAndSecret if !is_option => {
-                push_user(&mut out, word, &[b':', b'%']);
+                push_user(&mut out, word, b":%");
                 Next::Anything
             }
             Next::Authorization if is_scheme(word) => {
@@ -199,12 +199,7 @@ struct Option_ {
 
 const OPTIONS: &[Option_] = &[
     // `mysql -p NAME` asks for the password: NAME is a database.
-    Option_ {
-        programs: &[b"mysql", b"mariadb"],
-        takes: &["-p"],
-        next: Next::Anything,
-        may_join: true,
-    },
+    Option_ { programs: &[b"mysql", b"mariadb"], takes: &["-p"], next: Next::Anything, may_join: true },
     Option_ { programs: &[b"sshpass", b"mongo"], takes: &["-p"], next: Next::Secret, may_join: true },
     Option_ { programs: &[b"redis-cli"], takes: &["-a"], next: Next::Secret, may_join: false },
     Option_ { programs: &[b"ldap"], takes: &["-w"], next: Next::Secret, may_join: true },
@@ -218,8 +213,22 @@ const OPTIONS: &[Option_] = &[
 
 /// Last words of names whose value is a secret.
 const SECRET: &[&str] = &[
-    "password", "passwd", "passphrase", "pass", "pwd", "secret", "token", "apikey", "credential", "credentials",
-    "privatekey", "accesskey", "secretkey", "auth", "requirepass", "masterauth",
+    "password",
+    "passwd",
+    "passphrase",
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "credential",
+    "credentials",
+    "privatekey",
+    "accesskey",
+    "secretkey",
+    "auth",
+    "requirepass",
+    "masterauth",
 ];
 
 /// Last words that end in one of those and are none.
@@ -237,7 +246,7 @@ fn is_secret_name(name: &[u8]) -> bool {
     }
     let is_secret = |secret: &&str| last == secret || (secret.len() > 3 && *secret != "auth" && last.ends_with(secret));
     let is_key = last == "key" && words.len() > 1 && KEYS.contains(&words[words.len() - 2].as_str());
-    SECRET.iter().any(|secret| is_secret(&secret)) || is_key
+    SECRET.iter().any(is_secret) || is_key
 }
 
 /// The words of a name in small letters: `--dbPassword` is `db`, `password`, `API_KEY` is `api`, `key`.
@@ -336,7 +345,10 @@ mod tests {
             ("openssl rsa -passin pass:s3cret -in k", "openssl rsa -passin pass:*** -in k"),
             ("app AKIAIOSFODNN7EXAMPLE", "app ***"),
             ("app --id wJalrXUtnFEMI7K7MDENG1bPxRfiCYzEXAM", "app --id ***"),
-            ("jdbc:sqlserver://h;user=sa;password=x;encrypt=true", "jdbc:sqlserver://h;user=sa;password=***;encrypt=true"),
+            (
+                "jdbc:sqlserver://h;user=sa;password=x;encrypt=true",
+                "jdbc:sqlserver://h;user=sa;password=***;encrypt=true",
+            ),
         ] {
             assert_eq!(redacted(command), told);
         }

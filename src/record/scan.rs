@@ -159,7 +159,9 @@ pub(super) fn keys(bytes: &impl Bytes, end: u64) -> Vec<KeyPlace> {
         };
         loop {
             keys.push(KeyPlace { offset, wall_ms: head.wall_ms });
-            let Some(base) = base_of(bytes, offset, &head).filter(|(_, base)| base.kind == BlockKind::Key) else { break };
+            let Some(base) = base_of(bytes, offset, &head).filter(|(_, base)| base.kind == BlockKind::Key) else {
+                break;
+            };
             (offset, head) = base;
         }
         end = offset;

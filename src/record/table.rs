@@ -173,7 +173,8 @@ fn take_rows(old: &Table, width: usize, absent: &[u64], cursor: &mut Cursor<'_>)
     let mut ended = Vec::with_capacity(ended_count.min(old.keys.len()));
     let mut next = 0_u64;
     for _ in 0..ended_count {
-        let place = next.checked_add(cursor.number()?).filter(|place| *place < old.keys.len() as u64).ok_or(Malformed)?;
+        let place =
+            next.checked_add(cursor.number()?).filter(|place| *place < old.keys.len() as u64).ok_or(Malformed)?;
         ended.push(place as usize);
         next = place + 1;
     }

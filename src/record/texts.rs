@@ -101,7 +101,10 @@ mod tests {
         let mut texts = Interner::default();
         let [node, empty, nginx, again] = [&b"node"[..], b"", b"nginx", b"node"].map(|text| texts.number(text));
         assert_eq!((node, empty, nginx, again), (1, 0, 2, 1));
-        assert_eq!((texts.text(2), texts.text(0), texts.text(9), texts.bytes()), (&b"nginx"[..], &b""[..], &b""[..], 9));
+        assert_eq!(
+            (texts.text(2), texts.text(0), texts.text(9), texts.bytes()),
+            (&b"nginx"[..], &b""[..], &b""[..], 9)
+        );
     }
 
     #[test]

@@ -60,7 +60,8 @@ impl Dice {
     }
 
     fn text(&mut self) -> Text {
-        let words: [&[u8]; 8] = [b"", b"node app.js", b"a\x1b[2Jb", b"\xff\xfe", "数据库".as_bytes(), b"x", b"(sd-pam)", b"a b"];
+        let words: [&[u8]; 8] =
+            [b"", b"node app.js", b"a\x1b[2Jb", b"\xff\xfe", "数据库".as_bytes(), b"x", b"(sd-pam)", b"a b"];
         let mut bytes = words[self.below(8) as usize].to_vec();
         if self.below(4) == 0 {
             let length = self.below(300) as usize;
