@@ -71,7 +71,7 @@ fn true_payloads_with_anything_changed_do_no_harm() {
     let mut read_whole = 0;
     for _ in 0..1_500 {
         let mut changed = payloads.clone();
-        for _ in 0..1 + dice.below(3) {
+        for _ in 0..=dice.below(3) {
             let (_, payload) = &mut changed[dice.below(20) as usize];
             let at = dice.below(payload.len() as u64) as usize;
             match dice.below(4) {
