@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::block::{Loaded, unpack};
 use super::error::RecordError;
-use super::format::{BlockKind, Head};
+use super::format::{BlockKind, Head, MOST_COLUMNS};
 use super::place::{open_to_read, segments};
 use super::scan::{self, Bytes, Found, KeyPlace};
 use super::state::Maker;
@@ -361,7 +361,9 @@ impl<B: Bytes> Reader<B> {
     fn give(&mut self, block: &Block) -> Option<Sample> {
         let place = Place { segment: block.segment, offset: block.offset };
         let loaded = &block.loaded;
-        self.unknown.extend(loaded.schema.unknown.iter().cloned());
+        if self.unknown.len() < MOST_COLUMNS && !loaded.schema.unknown.is_subset(&self.unknown) {
+            self.unknown.extend(loaded.schema.unknown.iter().cloned());
+        }
         if loaded.unknown_parts > 0 {
             self.unknown.insert("a part of a block".into());
         }

@@ -213,7 +213,7 @@ impl<S: Sink> Writer<S> {
             return;
         }
         let base = if kind == BlockKind::Key { &mut self.key } else { &mut self.anchor };
-        // In the memory of the base before.
+        // An anchor takes over the memory of the one before.
         let mut new = base.take().unwrap_or(Base { state: State::default(), bytes: 0, texts: Vec::new(), offset });
         new.state.clone_from(&self.filler.state);
         new.texts.clone_from(&self.encoder.texts);
@@ -225,5 +225,30 @@ impl<S: Sink> Writer<S> {
     /// Where the blocks went.
     pub fn sink(&self) -> &S {
         &self.sink
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_renewed_when_its_age_has_cost_what_a_new_one_does() {
+        let mut rent = Rent::default();
+        rent.renew();
+        for bytes in [100, 150, 300] {
+            rent.pay(bytes);
+        }
+        assert_eq!((rent.least, rent.paid), (100, 250));
+        rent.renew();
+        rent.pay(90);
+        assert_eq!((rent.least, rent.paid), (90, 0));
+    }
+
+    #[test]
+    fn what_is_dear_from_the_beginning_is_paid_for_whole() {
+        let mut rent = Rent::default();
+        rent.pay(100);
+        assert_eq!(rent.paid, 100);
     }
 }
