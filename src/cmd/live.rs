@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use crate::cli::Common;
 use crate::collect::root::ProcRoot;
 use crate::config::said::Said;
 use crate::config::{Environment, file, resolve};
+use crate::record::place::EXTENSION;
+use crate::record::recorder::Settings;
+use crate::record::redact::Redaction;
 use crate::session::request::Request;
 use crate::session::source::{FixtureSource, LiveSource, Source};
 use crate::session::thread::{Published, SessionHandle};
@@ -29,8 +33,12 @@ pub(super) fn run(flags: Said, common: &Common) -> anyhow::Result<ExitCode> {
         None => Box::new(LiveSource::open(root.clone())?),
     };
     let start = |first: Request, publish: Publish| {
-        let session = SessionHandle::spawn(source, first, publish)?;
-        Ok(Box::new(move |request| session.request(request)) as Box<dyn Fn(Request)>)
+        let session = Rc::new(SessionHandle::spawn(source, first, publish)?);
+        let recorded = Rc::clone(&session);
+        Ok(Wishes {
+            request: Box::new(move |request| session.request(request)),
+            record: Box::new(move |begins| recorded.record(begins.then(recording))),
+        })
     };
     show(flags, common, root, |_| {}, start)
 }
@@ -38,14 +46,22 @@ pub(super) fn run(flags: Said, common: &Common) -> anyhow::Result<ExitCode> {
 /// Takes what a session says.
 pub(super) type Publish = Box<dyn FnMut(Published) + Send>;
 
+/// What takes the face's wishes.
+pub(super) struct Wishes {
+    /// What is to be read and shown.
+    pub(super) request: Box<dyn Fn(Request)>,
+    /// Begins a recording, or ends it.
+    pub(super) record: Box<dyn Fn(bool)>,
+}
+
 /// Shows what a session publishes until the face is left. `start` starts it with the first request and gives what takes
-/// the others.
+/// what comes after that.
 pub(super) fn show(
     flags: Said,
     common: &Common,
     root: ProcRoot,
     prepare: impl FnOnce(&mut App),
-    start: impl FnOnce(Request, Publish) -> anyhow::Result<Box<dyn Fn(Request)>>,
+    start: impl FnOnce(Request, Publish) -> anyhow::Result<Wishes>,
 ) -> anyhow::Result<ExitCode> {
     if !io::stdout().is_terminal() {
         let why = "stdout is no terminal: `memtide ps` and `memtide free` print to files and pipes";
@@ -64,13 +80,14 @@ pub(super) fn show(
         // The face has gone: the session ends with it.
         let _ = publish.send(update);
     });
-    let request = start(app.request(), publish)?;
+    let Wishes { request, record } = start(app.request(), publish)?;
     let (report, outcomes) = unbounded_channel();
     let root = Arc::new(root);
     let ports = Ports {
         request,
         run: Box::new(move |effect| act_beside(&root, &effect, &report)),
         save: Box::new(move |settings| save(path.as_ref(), settings)),
+        record,
         published,
         outcomes,
     };
@@ -100,6 +117,12 @@ fn act_beside(root: &Arc<ProcRoot>, effect: &Effect, report: &UnboundedSender<Ou
         // The face has gone: there is nobody to tell.
         let _ = report.send(outcome);
     }
+}
+
+/// A recording in the current folder, named by the moment. The session may not wait for the disk.
+fn recording() -> Settings {
+    let name = format!("memtide-{}.{EXTENSION}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"));
+    Settings { path: name.into(), segments: None, group: None, redaction: Redaction::Secrets, is_synced: false }
 }
 
 fn save(path: Option<&PathBuf>, settings: &crate::tui::settings::Settings) -> Result<String, String> {

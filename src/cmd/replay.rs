@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
 
-use super::live::{Publish, show};
+use super::live::{Publish, Wishes, show};
 use crate::cli::{Common, Replay};
 use crate::collect::root::ProcRoot;
 use crate::config::said::Said;
@@ -24,7 +24,8 @@ pub(super) fn run(args: &Replay, flags: Said, common: &Common) -> anyhow::Result
     let at = BootMs(at.abs_diff(oldest) + 1);
     let start = |first: Request, publish: Publish| {
         let replay = ReplayHandle::spawn(readers, first, publish)?;
-        Ok(Box::new(move |request| replay.request(request)) as Box<dyn Fn(Request)>)
+        // What is recorded already is not recorded again: the face offers no such thing.
+        Ok(Wishes { request: Box::new(move |request| replay.request(request)), record: Box::new(|_| {}) })
     };
     let prepare = |app: &mut crate::tui::app::App| {
         app.begin_at(at);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::block::{Loaded, unpack};
 use super::error::RecordError;
-use super::format::{BlockKind, Head};
+use super::format::{BlockKind, Head, MOST_COLUMNS};
 use super::place::{open_to_read, segments};
 use super::scan::{self, Bytes, Found, KeyPlace};
 use super::state::Maker;
@@ -153,6 +153,7 @@ impl<B: Bytes> Reader<B> {
     }
 
     /// The next sample; `None` at the end. What comes to the file after that is given by the call after it.
+    #[expect(clippy::should_implement_trait, reason = "an iterator that ends may not go on, and this one does")]
     pub fn next(&mut self) -> Option<Sample> {
         self.next_of_kind().map(|(sample, _)| sample)
     }
@@ -283,8 +284,11 @@ impl<B: Bytes> Reader<B> {
     fn skip_to_next(&mut self, why: Lost) -> Option<()> {
         let place = self.next;
         let segment = &mut self.segments[place.segment];
-        segment.end = segment.bytes.length().unwrap_or(segment.end).max(segment.end);
-        let end = segment.end;
+        let end = segment.bytes.length().unwrap_or(segment.end).max(segment.end);
+        if std::mem::replace(&mut segment.end, end) < end {
+            // What was being written when it was last looked at may be whole now.
+            return Some(());
+        }
         if let Some((offset, _)) = scan::after(&segment.bytes, place.offset + 1, end) {
             // A torn block that others follow is no block in the making.
             let why = if why == Lost::Torn { Lost::Damaged } else { why };
@@ -347,8 +351,8 @@ impl<B: Bytes> Reader<B> {
             let key = scan::base_of(&self.segments[place.segment].bytes, offset, &base).ok_or(Lost::Base)?;
             Place { offset: key.0, ..place }
         };
-        let held = self.bases.iter().flatten().find(|(at, _)| *at == base_place);
-        if let Some((_, loaded)) = held {
+        let loaded = self.bases.iter().flatten().find(|(at, _)| *at == base_place);
+        if let Some((_, loaded)) = loaded {
             return Ok((Arc::clone(loaded), group));
         }
         self.load(base_place, base).map(|block| (block.loaded, group)).map_err(|_| Lost::Base)
@@ -357,22 +361,21 @@ impl<B: Bytes> Reader<B> {
     fn give(&mut self, block: &Block) -> Option<Sample> {
         let place = Place { segment: block.segment, offset: block.offset };
         let loaded = &block.loaded;
-        self.unknown.extend(loaded.schema.unknown.iter().cloned());
+        if self.unknown.len() < MOST_COLUMNS && !loaded.schema.unknown.is_subset(&self.unknown) {
+            self.unknown.extend(loaded.schema.unknown.iter().cloned());
+        }
         if loaded.unknown_parts > 0 {
             self.unknown.insert("a part of a block".into());
         }
         let text = |number| loaded.text(number);
         let group = (block.group.segment as u64) << 48 | block.group.offset;
-        match self.maker.make(&loaded.state, group, &text, block.head.at, block.head.wall_ms) {
-            Ok(sample) => {
-                self.current = Some(place);
-                self.next = Place { offset: place.offset + block.head.length(), ..place };
-                Some(sample)
-            }
-            Err(_) => {
-                self.note(place, block.head.length(), Lost::Malformed);
-                None
-            }
-        }
+        let made = self.maker.make(&loaded.state, group, &text, block.head.at, block.head.wall_ms);
+        let Ok(sample) = made else {
+            self.note(place, block.head.length(), Lost::Malformed);
+            return None;
+        };
+        self.current = Some(place);
+        self.next = Place { offset: place.offset + block.head.length(), ..place };
+        Some(sample)
     }
 }

@@ -9,10 +9,10 @@ use super::state::{Filler, State};
 use crate::model::reading::BootMs;
 use crate::model::sample::Sample;
 
-/// Samples from one anchor to the next.
+/// Samples from one anchor to the next, at most.
 const ANCHOR_EVERY: u32 = 16;
 
-/// Samples from one key to the next.
+/// Samples from one key to the next, at most.
 const KEY_EVERY: u32 = 128;
 
 /// Texts of a group beyond which the next one begins: processes that come and go all have their own.
@@ -48,14 +48,46 @@ pub struct Writer<S> {
     key: Option<Base>,
     anchor: Option<Base>,
     last_at: BootMs,
-    /// Samples since the key and since the anchor.
-    since_key: u32,
-    since_anchor: u32,
+    /// Bytes of the block before.
+    last_bytes: usize,
+    of_key: Rent,
+    of_anchor: Rent,
+}
+
+/// Whether what rests on a base has cost enough for a new one. The older a base, the more differs from it; a new one
+/// costs its size once. It is time when what was paid for age is what a new one costs.
+#[derive(Clone, Copy, Default)]
+struct Rent {
+    /// Samples since the base, itself included.
+    samples: u32,
+    /// Bytes of the first block that rested on a new base: what is to be paid anyway.
+    least: usize,
+    /// Whether the base is new.
+    is_new: bool,
+    /// Bytes that were paid beyond that.
+    paid: usize,
+}
+
+impl Rent {
+    /// A block that rests on it took so many bytes.
+    fn pay(&mut self, bytes: usize) {
+        if std::mem::take(&mut self.is_new) {
+            self.least = bytes;
+        }
+        self.paid += bytes.saturating_sub(self.least);
+    }
+
+    /// There is a new base.
+    fn renew(&mut self) {
+        *self = Self { samples: 0, is_new: true, paid: 0, ..*self };
+    }
 }
 
 /// A block that others rest on.
 struct Base {
     state: State,
+    /// Bytes that it took.
+    bytes: usize,
     /// The texts that it holds, in ascending order.
     texts: Vec<u64>,
     offset: u64,
@@ -79,8 +111,9 @@ impl<S: Sink> Writer<S> {
             key: None,
             anchor: None,
             last_at: BootMs(0),
-            since_key: 0,
-            since_anchor: 0,
+            last_bytes: 0,
+            of_key: Rent::default(),
+            of_anchor: Rent::default(),
         })
     }
 
@@ -131,6 +164,7 @@ impl<S: Sink> Writer<S> {
         self.block.extend_from_slice(stored);
         self.block.extend_from_slice(&((stored.len() + FRAME) as u32).to_le_bytes());
         self.sink.append(&self.block)?;
+        self.last_bytes = self.block.len();
         self.took(kind, offset, sample.at);
         Ok(kind)
     }
@@ -141,10 +175,14 @@ impl<S: Sink> Writer<S> {
     }
 
     fn next_kind(&self, sample: &Sample) -> BlockKind {
-        let is_due = self.since_key >= KEY_EVERY || self.filler.texts.bytes() > MOST_TEXTS;
-        if self.key.is_none() || is_due || sample.at < self.last_at {
-            BlockKind::Key
-        } else if self.since_anchor >= ANCHOR_EVERY {
+        let Some(key) = &self.key else { return BlockKind::Key };
+        let is_dear = self.of_key.paid >= key.bytes || self.filler.texts.bytes() > MOST_TEXTS;
+        if self.of_key.samples >= KEY_EVERY || is_dear || sample.at < self.last_at {
+            return BlockKind::Key;
+        }
+        // An anchor costs what the last one did; the first one of a group what a delta does now.
+        let price = self.anchor.as_ref().map_or(self.last_bytes, |anchor| anchor.bytes);
+        if self.of_anchor.samples >= ANCHOR_EVERY || (self.of_anchor.samples > 1 && self.of_anchor.paid >= price) {
             BlockKind::Anchor
         } else {
             BlockKind::Delta
@@ -154,27 +192,63 @@ impl<S: Sink> Writer<S> {
     /// A block is in the file: the next ones may rest on it.
     fn took(&mut self, kind: BlockKind, offset: u64, at: BootMs) {
         self.last_at = at;
-        self.since_key += 1;
-        self.since_anchor += 1;
+        match kind {
+            BlockKind::Key => {
+                // The first sample of all is incomplete: what rests on it is dear from the beginning.
+                if self.last_key.is_some() {
+                    self.of_key.renew();
+                    self.of_anchor.renew();
+                }
+                self.last_key = Some(offset);
+            }
+            BlockKind::Anchor => {
+                self.of_key.pay(self.last_bytes);
+                self.of_anchor.renew();
+            }
+            BlockKind::Delta => self.of_anchor.pay(self.last_bytes),
+        }
+        self.of_key.samples += 1;
+        self.of_anchor.samples += 1;
         if kind == BlockKind::Delta {
             return;
         }
-        self.since_anchor = 1;
         let base = if kind == BlockKind::Key { &mut self.key } else { &mut self.anchor };
-        // In the memory of the base before.
-        let mut new = base.take().unwrap_or(Base { state: State::default(), texts: Vec::new(), offset });
+        // An anchor takes over the memory of the one before.
+        let mut new = base.take().unwrap_or(Base { state: State::default(), bytes: 0, texts: Vec::new(), offset });
         new.state.clone_from(&self.filler.state);
         new.texts.clone_from(&self.encoder.texts);
+        new.bytes = self.last_bytes;
         new.offset = offset;
         *base = Some(new);
-        if kind == BlockKind::Key {
-            self.since_key = 1;
-            self.last_key = Some(offset);
-        }
     }
 
     /// Where the blocks went.
     pub fn sink(&self) -> &S {
         &self.sink
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_renewed_when_its_age_has_cost_what_a_new_one_does() {
+        let mut rent = Rent::default();
+        rent.renew();
+        for bytes in [100, 150, 300] {
+            rent.pay(bytes);
+        }
+        assert_eq!((rent.least, rent.paid), (100, 250));
+        rent.renew();
+        rent.pay(90);
+        assert_eq!((rent.least, rent.paid), (90, 0));
+    }
+
+    #[test]
+    fn what_is_dear_from_the_beginning_is_paid_for_whole() {
+        let mut rent = Rent::default();
+        rent.pay(100);
+        assert_eq!(rent.paid, 100);
     }
 }

@@ -14,6 +14,7 @@ pub mod replay;
 pub mod request;
 pub mod source;
 mod state;
+mod taping;
 pub mod thread;
 pub mod timeline;
 pub mod update;

@@ -97,6 +97,7 @@ impl Session {
             ended,
             timeline: self.timeline.span(now, is_past),
             replay: None,
+            taped: None,
             snapshot,
         })
     }

@@ -12,10 +12,12 @@ use super::inspect::{Inspecting, Inspector, Looked};
 use super::request::Request;
 use super::source::Source;
 use super::state::Session;
+use super::taping::Taping;
 use super::update::Update;
 use crate::collect::demand::Demand;
 use crate::model::key::ProcessKey;
 use crate::model::sample::Sample;
+use crate::record::recorder::Settings;
 
 /// What a session tells its face.
 #[derive(Clone, Debug)]
@@ -36,6 +38,7 @@ enum Message {
     Sample(Box<Sample>),
     Request(Box<Request>),
     Looked(ProcessKey, Looked),
+    Record(Option<Box<Settings>>),
     Failed(String),
     End,
 }
@@ -107,6 +110,14 @@ impl SessionHandle {
     }
 }
 
+impl SessionHandle {
+    /// Begins a recording of every further sample, in place of one that goes on; `None` ends it.
+    pub fn record(&self, settings: Option<Settings>) {
+        // As above.
+        let _ = self.messages.send(Message::Record(settings.map(Box::new)));
+    }
+}
+
 impl Drop for SessionHandle {
     fn drop(&mut self) {
         self.wish.state.lock().unwrap_or_else(PoisonError::into_inner).is_over = true;
@@ -125,9 +136,13 @@ fn run(
 ) {
     let mut session = Session::default();
     let mut inspecting = Inspecting::new(inspector);
+    let mut taping: Option<Taping> = None;
     while let Ok(message) = inbox.recv() {
         match message {
             Message::Sample(sample) => {
+                if let Some(taping) = &mut taping {
+                    taping.append(&sample);
+                }
                 session.ingest(*sample);
                 wish.waiting.fetch_sub(1, Ordering::Relaxed);
             }
@@ -139,6 +154,11 @@ fn run(
                 inspecting.want(request.inspect, request.interval, send);
             }
             Message::Looked(key, looked) => inspecting.take(key, looked),
+            Message::Record(settings) => {
+                // It may be of the same file: the old one lets go of it first.
+                drop(taping.take());
+                taping = settings.map(|settings| Taping::begin(*settings));
+            }
             Message::Failed(why) => {
                 publish(Published::Failed(why));
                 continue;
@@ -147,6 +167,7 @@ fn run(
         }
         if let Some(mut update) = session.answer(&request) {
             update.inspection = inspecting.latest().filter(|_| !update.timeline.is_past);
+            update.taped = taping.as_ref().map(Taping::shown);
             publish(Published::Update(Arc::new(update)));
         }
     }

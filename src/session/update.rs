@@ -1,6 +1,7 @@
 //! What a session publishes after every sample and every request.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::inspect::Looked;
@@ -31,6 +32,8 @@ pub struct Update {
     pub timeline: Timespan,
     /// How a recording's replay goes; `None` live.
     pub replay: Option<Replay>,
+    /// The recording that goes on beside it, or could not begin.
+    pub taped: Option<Taped>,
 }
 
 /// How a replay goes.
@@ -47,6 +50,17 @@ pub struct Replay {
     pub found: Option<(Hunt, Option<Event>)>,
     /// Whether moments pass by themselves.
     pub is_playing: bool,
+}
+
+/// A recording that goes on while somebody looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taped {
+    /// The file.
+    pub path: PathBuf,
+    /// Bytes written so far.
+    pub bytes: u64,
+    /// Why nothing is recorded at the moment, if that is so.
+    pub problem: Option<String>,
 }
 
 /// Evenly spaced values, the oldest first; NaN where nothing is known.

@@ -27,7 +27,7 @@ use crate::model::key::ProcessKey;
 use crate::model::query::Query;
 use crate::model::reading::BootMs;
 use crate::session::request::{Hunt, Request};
-use crate::session::update::Update;
+use crate::session::update::{Taped, Update};
 
 /// What the app wants done outside of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,8 @@ pub enum Command {
     Run(Effect),
     /// Writes the settings.
     Save(Settings),
+    /// Begins a recording, or ends it.
+    Record(bool),
     /// Draws the whole screen anew.
     Redraw,
     /// Gives the terminal back for a while.
@@ -69,6 +71,7 @@ pub struct App {
     pub(super) keymap: Keymap,
     pub(super) planner: Planner,
     pub(super) update: Option<Arc<Update>>,
+    pub(super) taped: Option<Taped>,
     pub(super) temporality: Temporality,
     pub(super) screen: Screen,
     pub(super) processes: Processes,
@@ -155,6 +158,7 @@ impl App {
             interval: settings.interval,
             planner,
             update: None,
+            taped: None,
             temporality: Temporality::Live,
             screen: Screen::Processes,
             processes,
@@ -242,6 +246,7 @@ impl App {
 
     /// Takes an update. A paused face keeps the one it has.
     pub fn take(&mut self, update: Arc<Update>) {
+        self.take_taped(update.taped.as_ref());
         if self.temporality == Temporality::Paused && self.update.is_some() {
             return;
         }
@@ -257,6 +262,15 @@ impl App {
         self.follow_replay(&update);
         self.update = Some(update);
         self.settle();
+    }
+
+    /// Takes how the recording stands, which goes on while the picture is paused. What goes wrong is told once.
+    fn take_taped(&mut self, taped: Option<&Taped>) {
+        let problem = |taped: Option<&Taped>| taped.and_then(|taped| taped.problem.clone());
+        if let Some(new) = problem(taped).filter(|new| problem(self.taped.as_ref()).as_ref() != Some(new)) {
+            self.say(format!("not recorded: {new}"), Role::Danger);
+        }
+        self.taped = taped.cloned();
     }
 
     /// Takes what came of an effect.

@@ -118,7 +118,7 @@ fn status(app: &App) -> Status {
         Some(update) if update.replay.is_some() => moment(update.snapshot.sample.wall_ms),
         _ => app.clock.clone(),
     };
-    Status { mode, is_unusual, span: app.machine_span(), clock, alert: app.alert.clone() }
+    Status { mode, is_unusual, span: app.machine_span(), clock, taped: app.taped.clone(), alert: app.alert.clone() }
 }
 
 /// The keys of this moment, from ACTIONS, as far as they fit: where each begins, its key and its word.

@@ -12,6 +12,7 @@ use memtide::config::{Environment, resolve};
 use memtide::model::inspect::Inspection;
 use memtide::session::Session;
 use memtide::session::inspect::InspectWish;
+use memtide::session::update::Update;
 use memtide::tui::app::{App, Command};
 use memtide::tui::settings::Options;
 use memtide::tui::theme::{Depth, Role, Theme};
@@ -106,6 +107,11 @@ impl Face {
             }
             asked = Some(request);
         }
+    }
+
+    /// What the session shows now.
+    pub fn update(&self) -> Update {
+        self.session.answer(&self.app.request()).unwrap()
     }
 
     /// What a look at one process gives at this moment: the same as before while nothing else is asked for.

@@ -11,6 +11,7 @@ pub mod live;
 pub mod machine;
 pub mod programs;
 pub mod pty;
+pub mod recordings;
 pub mod require;
 pub mod screen;
 pub mod svg;

@@ -306,5 +306,6 @@ fn unjudged(shown: &Shown, request: &Request) -> Update {
         timeline: Timespan::default(),
         replay: None,
         inspection: None,
+        taped: None,
     }
 }
