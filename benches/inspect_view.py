@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures how soon the screen of one process answers, for a process of 60,000 mappings and 100,000 descriptors.
 
-    cargo build --release && benches/inspect.py
+    cargo build --release && benches/inspect_view.py
 
 Opening: from the key that opens a tab from the list to the end of the update that has the tab's contents. Key to screen:
 the same for the help, whose key follows right after one that opens a tab, so that a look is under way. The number of
