@@ -160,12 +160,12 @@ fn text_keeps_to_the_width_of_the_terminal_and_has_more_columns_where_there_is_r
         write(&report, &mut out, Some(width)).unwrap();
         String::from_utf8(out).unwrap()
     };
-    for width in [40, 80, 200] {
+    for width in [60, 80, 200] {
         let text = text(width);
         assert_eq!(text.lines().find(|line| line.len() > width), None);
         assert_eq!(text.contains(" LOCKED "), width == 200, "{text}");
     }
-    assert!(text(40).lines().count() > text(80).lines().count(), "sentences are wrapped");
+    assert!(text(60).lines().count() > text(80).lines().count(), "sentences are wrapped");
 }
 
 #[test]

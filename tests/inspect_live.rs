@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 
 use support::live::{memtide, narrow};
 use support::programs::Program;
@@ -103,4 +104,16 @@ fn keys_are_answered_while_a_process_of_60000_mappings_and_100000_descriptors_is
     let screen = terminal.wait_for_text("LEADS TO");
     let open = fs::read_dir(format!("/proc/{}/fd", crowd.pid())).unwrap().count();
     assert!(open >= most as usize && screen.contains(&format!(" {open} open of ")), "{open}\n{}", screen.framed());
+}
+
+#[test]
+fn a_recorded_tree_is_looked_at_too() {
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/roots/amazon-linux-2-4.14");
+    let terminal = memtide(["--root".as_ref(), tree.as_os_str()]).size(120, 30).start();
+    narrow(&terminal, "node");
+    terminal.press("2");
+    let screen = terminal.wait_for_text("V8 heap");
+    assert!(screen.contains("[heap]") && screen.contains("PSS▼"), "{}", screen.framed());
+    terminal.press("3");
+    terminal.wait_for_text("open of 1024");
 }

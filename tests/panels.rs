@@ -266,6 +266,12 @@ fn odd_processes_whole() {
             check(&format!("inspect_{name}{tab}"), sizes, inspected(Crowd::Odd, word, keys));
         }
     }
+    check("inspect_kernel_thread_mappings", &[OLD], |width, height| {
+        let mut face = Face::starting(width, height, Crowd::Server, options(), None);
+        face.watch(30);
+        face.keys("K F3").type_text("kswapd").keys("enter 2");
+        face
+    });
     let ended = |keys: &'static str| {
         move |width, height| {
             let mut face = Face::starting(width, height, Crowd::Server, options(), None);

@@ -12,7 +12,7 @@ use memtide::model::inspect::space::{Region, Space};
 use memtide::model::inspect::thread::{Stack, Thread, Threads};
 use memtide::model::inspect::{Coverage, Inspection, Part};
 use memtide::model::process::ProcessSample;
-use memtide::model::reading::{Denial, Reading};
+use memtide::model::reading::{Denial, Need, Reading};
 use memtide::model::runtime::{Clues, Settings};
 use memtide::model::sample::Sample;
 use memtide::model::text::Text;
@@ -22,6 +22,8 @@ const MIB: u64 = 1 << 20;
 
 /// The process of another user.
 const DENIED: u32 = 1405;
+/// kswapd0.
+const KERNEL_THREAD: u32 = 38;
 /// The process whose names a terminal would obey.
 const HOSTILE: u32 = 1403;
 /// The process that is larger than any machine.
@@ -76,6 +78,7 @@ fn part<T>(pid: u32, is_asked: bool, read: impl FnOnce() -> T) -> Reading<T> {
     match (is_asked, pid) {
         (false, _) => Reading::Pending,
         (true, DENIED) => Reading::Denied(Denial::Ptrace),
+        (true, KERNEL_THREAD) => Reading::Unsupported(Need::NotApplicable),
         (true, _) => Reading::Value(read()),
     }
 }

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::Picture;
 use super::growth;
-use super::head::say;
+use super::head::{say, unreadable};
 use super::seen::Seen;
 use crate::model::inspect::descriptor::{DescriptorKind, Descriptors};
 use crate::model::inspect::prefix::by_prefix;
@@ -246,9 +246,8 @@ pub(super) fn draw(
         put_pieces(buf, parts.sum, summary(look, picture, theme), Vec::new());
     }
     let Some(now) = known(look) else {
-        let why = look.descriptors.explain().unwrap_or_default();
         let below = Rect { y: parts.sum.bottom(), height: area.bottom() - parts.sum.bottom(), ..area };
-        return say(buf, below, &format!("What they lead to can't be read: {why}."), theme);
+        return say(buf, below, &unreadable("descriptors", &look.descriptors), theme);
     };
     if parts.kinds.height > 0 {
         let before = seen.baseline(Part::Descriptors).and_then(known);

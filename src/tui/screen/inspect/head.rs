@@ -7,7 +7,7 @@ use super::tab::{TABS, Tab};
 use super::{Picture, State};
 use crate::model::inspect::{Coverage, Inspection, Part};
 use crate::model::key::ProcessKey;
-use crate::model::reading::Reading;
+use crate::model::reading::{Need, Reading};
 use crate::session::update::Update;
 use crate::tui::event::time_of_day;
 use crate::tui::finding;
@@ -148,5 +148,15 @@ pub(super) fn say(buf: &mut Buffer, area: Rect, text: &str, theme: &Theme) {
     let width = area.width.saturating_sub(2);
     for (line, y) in wrap(text, width).iter().zip(area.y..area.bottom()) {
         put(buf, area.x + 1, y, width, line, theme.style(Role::Muted));
+    }
+}
+
+/// Why a part is not shown.
+pub(super) fn unreadable<T>(what: &str, reading: &Reading<T>) -> String {
+    match reading {
+        Reading::Unsupported(Need::NotApplicable) => {
+            format!("It has no {what}: a kernel thread has none of its own, and of who has ended none are left.")
+        }
+        other => format!("The {what} can't be read: {}.", other.explain().unwrap_or_default()),
     }
 }

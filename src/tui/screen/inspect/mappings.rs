@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::head::say;
+use super::head::{say, unreadable};
 use super::map::Map;
 use super::seen::Seen;
 use crate::model::group::Bound;
@@ -167,8 +167,7 @@ pub(super) fn draw(
         return say(buf, area, &seen.unseen(Part::Mappings, theme), theme);
     };
     let Some(now) = known(look) else {
-        let why = look.mappings.explain().unwrap_or_default();
-        return say(buf, area, &format!("The mappings can't be read: {why}."), theme);
+        return say(buf, area, &unreadable("mappings", &look.mappings), theme);
     };
     let [sum, map, table] = split(area);
     let before = seen.baseline(Part::Mappings);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::head::say;
+use super::head::{say, unreadable};
 use super::seen::Seen;
 use crate::model::inspect::thread::{Threads, state_word};
 use crate::model::inspect::{Inspection, Part, change};
@@ -192,8 +192,7 @@ pub(super) fn draw(
         return say(buf, area, &seen.unseen(Part::Threads, theme), theme);
     };
     let Some(now) = known(look) else {
-        let why = look.threads.explain().unwrap_or_default();
-        return say(buf, area, &format!("The threads can't be read: {why}."), theme);
+        return say(buf, area, &unreadable("threads", &look.threads), theme);
     };
     let [sum, table] = split(area);
     if sum.height > 0 {
