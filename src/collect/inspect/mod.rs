@@ -27,7 +27,7 @@ use super::clock::now;
 use super::error::CollectError;
 use super::files::{Buffer, PidPath, open_at};
 use super::host::read_host;
-use super::parse::{kilobytes, lines, parse_stat};
+use super::parse::{kilobytes, lines, parse_stat, parse_statm};
 use super::process::{ProcessReader, Unseen};
 use super::root::ProcRoot;
 use super::runtime::read_clues_in;
@@ -95,7 +95,8 @@ impl Inspector {
         if process.key != key {
             return Err(NoInspection::Gone);
         }
-        let has_memory = !process.identity.is_kernel_thread && state != b'Z';
+        let size = process.resident.value().map_or(0, |resident| resident.size);
+        let has_memory = !process.identity.is_kernel_thread && state != b'Z' && size > 0;
         let folder_fd = folder.as_fd();
         let (is_live, clock_ticks) = (root.is_live, root.clock_ticks);
         let plan = Plan { folder: folder_fd, is_live, clock_ticks, began, budget, parts, has_memory };
@@ -112,11 +113,9 @@ impl Inspector {
             let runtime = runtime.join().unwrap_or(Reading::Gone);
             (overview, mappings, descriptors, threads, runtime)
         });
-        // Whoever ended meanwhile gave parts of himself only.
-        match state_of(&folder, key) {
-            Some(b'Z' | b'X') if has_memory => return Err(NoInspection::Gone),
-            None => return Err(NoInspection::Gone),
-            Some(_) => {}
+        // What ended meanwhile was read in part, and nobody knows which.
+        if state_of(&folder, key).is_none() || (has_memory && !still_has_memory(&folder)) {
+            return Err(NoInspection::Gone);
         }
         let took_us = began.elapsed().as_micros() as u64;
         Ok(Inspection { key, at, wall_ms, took_us, overview, mappings, descriptors, threads, runtime })
@@ -141,7 +140,7 @@ struct Plan<'a> {
     began: Instant,
     budget: Duration,
     parts: PartSet,
-    /// Neither a kernel thread nor a zombie.
+    /// Neither a kernel thread nor one that has given its memory back.
     has_memory: bool,
 }
 
@@ -215,4 +214,12 @@ fn state_of(folder: &OwnedFd, key: ProcessKey) -> Option<u8> {
     let mut buffer = Buffer::new();
     let line = parse_stat(buffer.read_record(folder, c"stat").ok()?)?;
     (line.start_time == key.start_time).then_some(line.stat.state)
+}
+
+/// Whether the process has not begun to end: its memory is the first thing that it gives back, long before it is a
+/// zombie where there is much, and its descriptors come after that.
+fn still_has_memory(folder: &OwnedFd) -> bool {
+    let mut buffer = Buffer::new();
+    let statm = buffer.read_record(folder, c"statm").ok().and_then(|bytes| parse_statm(bytes, 1));
+    statm.is_some_and(|statm| statm.size > 0)
 }
