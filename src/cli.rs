@@ -165,7 +165,7 @@ pub struct Inspect {
     #[arg(long = "for", value_name = "TIME")]
     pub span: Option<Span>,
     /// Reads for about so long at most; of what takes longer, part is read, and it says so
-    #[arg(long, value_name = "TIME", default_value = "150ms")]
+    #[arg(long, value_name = "TIME", default_value = "120ms")]
     pub budget: Interval,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]

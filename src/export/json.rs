@@ -23,8 +23,8 @@
 //! SOCKET}], deleted: {files, disk, ram}}, threads?: {coverage: COVERAGE, threads: [{tid, name, state, cpu_ms, stack:
 //! {size, rss, swap}|null, unknown?}]}, growth?: {watched_ms, samples, outcome, needs_ms, headline: SENTENCE, findings:
 //! [FINDING]}, unknown?: {<part>: why}}`, where COVERAGE is `{read, of}`: where less was read than there is, counts of
-//! descriptors are those of an even sample, and memory of mappings is that of those that were read while `total` is the
-//! process's. MEMORY has `pss`, `rss`, `uss`, `swap`, `swap_pss`, `dirty`, `anon`, `anon_huge`, `hugetlb`, `locked` and
+//! descriptors are those of an even sample, and memory of mappings is that of those that were read (`null` where `unread`
+//! is `count`) while `total` is the process's. MEMORY has `pss`, `rss`, `uss`, `swap`, `swap_pss`, `dirty`, `anon`, `anon_huge`, `hugetlb`, `locked` and
 //! `size`, and after a watch `change` with the same keys. SOCKET is `{protocol, state, local, peer}`. Addresses are
 //! hexadecimal text.
 

@@ -17,20 +17,34 @@
  *   child NAME map FILE            has all of FILE mapped and in RAM, unchanged
  *   child NAME open COUNT          has COUNT more files open
  *   child NAME threads COUNT       has COUNT threads
+ *   child NAME zoo FOLDER          has one of each kind of descriptor and of mapping, its files in FOLDER
+ *   child NAME many MAPS COUNT     has MAPS mappings, a quarter of them in use, and COUNT descriptors, half of them pipes
  *
  * It prints "ready" and a newline when it is as it should be. It dies with the thread that started it, and a
  * family dies with its parent.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -186,6 +200,124 @@ static void threads(int count) {
         if (pthread_create(&thread, NULL, wait_forever, NULL)) fail("pthread_create");
 }
 
+static int want(int fd, const char *what) {
+    if (fd < 0) fail(what);
+    return fd;
+}
+
+static char *map_all(int fd, size_t bytes) {
+    char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED) fail("mmap of a file");
+    memset(p, 1, bytes);
+    return p;
+}
+
+static pthread_barrier_t arena_is_filled;
+
+/* malloc gives a second thread an arena of its own, as long as a piece is below its threshold for mmap. */
+static void *fill_arena(void *unused) {
+    prctl(PR_SET_NAME, "zoo-thread");
+    for (int i = 0; i < 10; i++) {
+        char *p = malloc(100 << 10);
+        if (!p) fail("malloc");
+        memset(p, 1, 100 << 10);
+    }
+    pthread_barrier_wait(&arena_is_filled);
+    return wait_forever(unused);
+}
+
+static void zoo_sockets(void) {
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof any;
+    int server = want(socket(AF_INET, SOCK_STREAM, 0), "tcp");
+    if (bind(server, (struct sockaddr *)&any, sizeof any) || listen(server, 8)) fail("listen");
+    if (getsockname(server, (struct sockaddr *)&any, &length)) fail("getsockname");
+    /* Three connections to itself; the server's end of the third is closed, the client's is not. */
+    for (int i = 0; i < 3; i++) {
+        int client = want(socket(AF_INET, SOCK_STREAM, 0), "tcp");
+        if (connect(client, (struct sockaddr *)&any, sizeof any)) fail("connect");
+        int accepted = want(accept(server, NULL, NULL), "accept");
+        if (i == 2) {
+            char byte;
+            close(accepted);
+            /* An end of file: the close has arrived. */
+            while (read(client, &byte, 1) != 0) {}
+        }
+    }
+    any.sin_port = 0;
+    if (bind(want(socket(AF_INET, SOCK_DGRAM, 0), "udp"), (struct sockaddr *)&any, sizeof any)) fail("bind");
+    struct sockaddr_un path = {.sun_family = AF_UNIX, .sun_path = "app.sock"};
+    int local = want(socket(AF_UNIX, SOCK_STREAM, 0), "unix");
+    if (bind(local, (struct sockaddr *)&path, sizeof path) || listen(local, 8)) fail("app.sock");
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) fail("socketpair");
+    struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+    /* Only one that is bound is listed. */
+    if (bind(want(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), "netlink"), (struct sockaddr *)&kernel, sizeof kernel))
+        fail("netlink");
+}
+
+static void zoo(const char *folder) {
+    static char block[1 << 20];
+    sigset_t signals;
+    pthread_t thread;
+    char name[64];
+    int pipes[2];
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGUSR1);
+    if (chdir(folder)) fail(folder);
+    for (int i = 0; i < 300; i++) want(open("app.log", O_WRONLY | O_CREAT | O_APPEND, 0600), "app.log");
+    int gone = want(open("gone.log", O_RDWR | O_CREAT | O_TRUNC, 0600), "gone.log");
+    if (write(gone, block, sizeof block) != sizeof block || fsync(gone) || unlink("gone.log")) fail("gone.log");
+    want(dup(gone), "dup");
+    want(open(".", O_RDONLY | O_DIRECTORY), folder);
+    if (mkfifo("fifo", 0600)) fail("fifo");
+    want(open("fifo", O_RDWR), "fifo");
+    if (pipe(pipes)) fail("pipe");
+    want(epoll_create1(0), "epoll");
+    want(eventfd(0, 0), "eventfd");
+    want(timerfd_create(CLOCK_MONOTONIC, 0), "timerfd");
+    want(signalfd(-1, &signals, 0), "signalfd");
+    want(inotify_init(), "inotify");
+    zoo_sockets();
+    int ram = want(memfd_create("zoo", 0), "memfd");
+    if (ftruncate(ram, 2 << 20)) fail("memfd");
+    map_all(ram, 2 << 20);
+    touch(1 << 20, MAP_SHARED);
+    int segment = want(shmget(IPC_PRIVATE, 1 << 20, IPC_CREAT | 0600), "shmget");
+    char *attached = shmat(segment, NULL, 0);
+    /* It goes with its last user. */
+    if (attached == (char *)-1 || shmctl(segment, IPC_RMID, NULL)) fail("shmat");
+    memset(attached, 1, 1 << 20);
+    snprintf(name, sizeof name, "/dev/shm/memtide-zoo-%d", (int)getpid());
+    int posix = want(open(name, O_RDWR | O_CREAT | O_EXCL, 0600), name);
+    if (ftruncate(posix, 1 << 20)) fail(name);
+    map_all(posix, 1 << 20);
+    close(posix);
+    unlink(name);
+    if (mlock(touch(64 << 10, MAP_PRIVATE), 64 << 10)) fail("mlock");
+    char *code = touch(64 << 10, MAP_PRIVATE);
+    if (mprotect(code, 64 << 10, PROT_READ | PROT_EXEC)) fail("mprotect");
+    pthread_barrier_init(&arena_is_filled, NULL, 2);
+    if (pthread_create(&thread, NULL, fill_arena, NULL)) fail("pthread_create");
+    pthread_barrier_wait(&arena_is_filled);
+}
+
+static void many(long maps, long count) {
+    long page = sysconf(_SC_PAGESIZE);
+    int pipes[2], file = want(open("/dev/null", O_RDONLY), "/dev/null");
+    char *p = mmap(NULL, maps * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) fail("mmap");
+    for (long i = 0; i < maps; i += 2)
+        if (mprotect(p + i * page, page, PROT_READ)) fail("mprotect");
+    for (long i = 1; i < maps; i += 4) p[i * page] = 1;
+    for (long i = 0; i + 3 < count; i += 4) {
+        if (pipe(pipes)) fail("pipe");
+        want(dup(file), "dup");
+        want(dup(file), "dup");
+    }
+}
+
 int main(int argc, char **argv) {
     if (argc < 3) return 2;
     const char *mode = argv[2];
@@ -201,6 +333,8 @@ int main(int argc, char **argv) {
         while (first-- > 0)
             if (open("/dev/null", O_RDONLY) < 0) fail("open");
     if (!strcmp(mode, "threads")) threads((int)first);
+    if (!strcmp(mode, "zoo")) zoo(argc > 3 ? argv[3] : "");
+    if (!strcmp(mode, "many")) many(first, second);
     ready();
     if (!strcmp(mode, "leak")) leak((size_t)first * 1024, second);
     if (!strcmp(mode, "files")) files((int)first, second);

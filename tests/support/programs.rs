@@ -95,6 +95,16 @@ impl Program {
         child(name, &["threads", &count.to_string()])
     }
 
+    /// A process with one of each kind of descriptor and of mapping, its files in `folder`.
+    pub fn zoo(name: &str, folder: &Path) -> Self {
+        child(name, &["zoo", folder.to_str().unwrap()])
+    }
+
+    /// A process with `maps` mappings, a quarter of them in use, and `count` descriptors, half of them pipes.
+    pub fn crowded(name: &str, maps: u32, count: u32) -> Self {
+        child(name, &["many", &maps.to_string(), &count.to_string()])
+    }
+
     /// A process of another user. Only root can start one.
     pub fn of_user(name: &str, uid: u32) -> Self {
         use std::os::unix::process::CommandExt;

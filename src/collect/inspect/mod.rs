@@ -43,7 +43,7 @@ use crate::model::sample::Host;
 
 /// The time that reading takes at most, if nobody says otherwise: what a person takes for at once, less what it takes
 /// to start and to print.
-pub const BUDGET: Duration = Duration::from_millis(150);
+pub const BUDGET: Duration = Duration::from_millis(120);
 
 /// Why there is no inspection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

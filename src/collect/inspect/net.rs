@@ -277,7 +277,7 @@ mod tests {
             (1800, "unix /run/my app.sock LISTEN", "unix /run/my app.sock LISTEN"),
             (1801, "unix ESTABLISHED", "unix ESTABLISHED"),
             (1802, "unix @abstract unconnected", "unix @abstract unconnected"),
-            (1999, "socket", "socket"),
+            (1999, "in no list of /proc/net", "in no list of /proc/net"),
         ] {
             assert_eq!(table.socket(inode).to_string(), whole);
             assert_eq!(table.common(inode).to_string(), common);

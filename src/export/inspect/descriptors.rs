@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::{Report, counted, left, right};
 use crate::export::table::Table;
 use crate::export::wrap::{clamp, wrap};
+use crate::model::inspect::Coverage;
 use crate::model::inspect::change::{self, Changed};
 use crate::model::inspect::descriptor::{Descriptor, DescriptorKind, Descriptors, Target};
 use crate::model::inspect::prefix::by_prefix;
@@ -127,7 +128,10 @@ fn shown(report: &Report<'_>, line: &Changed<'_, Target>) -> String {
     let target = line.line();
     let has_path = matches!(target.kind, DescriptorKind::File | DescriptorKind::Directory | DescriptorKind::Device);
     let is_often = has_path && target.count > 2 && line.now.is_some() && !target.is_deleted;
-    let often = if is_often { format!(", open {} times", target.count) } else { String::new() };
+    let coverage = report.inspection.descriptors.as_ref().value().map_or_else(Coverage::default, |all| all.coverage);
+    let about = if coverage.is_whole() { "" } else { "about " };
+    let times = coverage.scale(target.count.into());
+    let often = if is_often { format!(", open {about}{times} times") } else { String::new() };
     let blocks = if target.blocks > 0 { format!(", {}", report.size(target.blocks)) } else { String::new() };
     target.shown() + &often + &blocks
 }

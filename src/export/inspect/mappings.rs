@@ -41,7 +41,7 @@ pub(super) fn write(
         let rest = mappings.total.pss.saturating_sub(mappings.read.pss);
         let text = format!(
             "the memory of {} of {} mappings was read before time was up (--budget); that of the others, {} of PSS, is \
-             in the total alone",
+             in the total alone (+ is at least, - unknown)",
             coverage.read,
             coverage.of,
             report.size(rest)
@@ -64,30 +64,36 @@ fn groups(report: &Report<'_>, mappings: &Mappings, before: Option<&Mappings>, f
         // What changed most comes first; what did not change keeps its order.
         lines.sort_by_key(|line| std::cmp::Reverse(line.change(cost).unsigned_abs()));
     }
-    let cells = |memory: &Memory| fields.iter().map(|field| report.size((field.get)(memory))).collect::<Vec<_>>();
-    let nothing = Memory::default();
-    let row = |line: &Changed<'_, MappingGroup>| {
-        let mut row = cells(line.now.map_or(&nothing, |group| &group.memory));
+    let show = |memory: &Memory, unread: u64, count: u64| -> Vec<String> {
+        let cell = |field: &&MemoryField| {
+            let size = report.size((field.get)(memory));
+            match (field.key, unread) {
+                // Addresses are always known.
+                ("size", _) | (_, 0) => size,
+                _ if unread >= count => "-".to_owned(),
+                _ => size + "+",
+            }
+        };
+        fields.iter().map(cell).collect()
+    };
+    let row = |lines: &[Changed<'_, MappingGroup>], name: String| {
+        let now = lines.iter().filter_map(|line| line.now);
+        let count = now.clone().map(|group| u64::from(group.count)).sum();
+        let unread = now.clone().map(|group| u64::from(group.unread)).sum();
+        let mut row = show(&Memory::sum(now.map(|group| &group.memory)), unread, count);
         if before.is_some() {
-            row.push(BytesChange(line.change(cost)).to_string());
+            row.push(BytesChange(lines.iter().map(|line| line.change(cost)).sum()).to_string());
         }
-        row.push(line.now.map_or(0, |group| group.count).to_string());
-        row.push(line.line().shown());
+        row.extend([count.to_string(), name]);
         row
     };
-    let mut rows: Vec<Vec<String>> = lines.iter().take(report.top).map(row).collect();
-    let rest = &lines[report.top.min(lines.len())..];
+    let (told, rest) = lines.split_at(report.top.min(lines.len()));
+    let mut rows: Vec<Vec<String>> =
+        told.iter().map(|line| row(std::slice::from_ref(line), line.line().shown())).collect();
     if !rest.is_empty() {
-        let now = rest.iter().filter_map(|line| line.now);
-        let mut row = cells(&Memory::sum(now.clone().map(|group| &group.memory)));
-        if before.is_some() {
-            row.push(BytesChange(rest.iter().map(|line| line.change(cost)).sum()).to_string());
-        }
-        row.push(now.map(|group| u64::from(group.count)).sum::<u64>().to_string());
-        row.push(format!("({} more)", rest.len()));
-        rows.push(row);
+        rows.push(row(rest, format!("({} more)", rest.len())));
     }
-    let mut total = cells(&mappings.total);
+    let mut total = show(&mappings.total, 0, 0);
     if before.is_some() {
         total.push(BytesChange(lines.iter().map(|line| line.change(cost)).sum()).to_string());
     }

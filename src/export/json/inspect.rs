@@ -157,6 +157,13 @@ fn mappings(now: &Mappings, before: Option<&Mappings>, top: usize) -> Json {
         let was = of(line.before);
         let mut object = memory(&of(line.now), before.is_some().then_some(&was));
         let group = line.line();
+        if line.now.is_some_and(|now| now.unread == now.count) {
+            // Of none of them anything is known but the addresses.
+            for field in MEMORY_FIELDS.iter().filter(|field| field.key != "size") {
+                object.insert(field.key.to_owned(), Json::Null);
+            }
+            object.remove("change");
+        }
         object.insert("kind".into(), group.kind.key().into());
         object.insert("name".into(), group.name.escaped().into());
         object.insert("deleted".into(), group.is_deleted.into());

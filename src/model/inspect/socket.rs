@@ -156,6 +156,9 @@ impl fmt::Display for Endpoint {
 /// `tcp 10.0.0.5:443 <- 10.0.0.9 CLOSE_WAIT`, `unix /run/app.sock LISTEN`.
 impl fmt::Display for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.protocol == Protocol::Unlisted {
+            return f.write_str("in no list of /proc/net");
+        }
         f.write_str(self.protocol.word())?;
         if self.local != Endpoint::None {
             write!(f, " {}", self.local)?;
