@@ -187,17 +187,17 @@ fn look(series: &Series, now: BootMs, window: u64, case: &Case, scratch: &mut Sc
         if count < start + LEAST_PARTS {
             break;
         }
-        let span_ms = ((count - start) as f64 * width) as u64;
-        if span_ms < WINDOW_LEAST_MS.min(window) * 3 / 4 {
+        let covered_ms = ((count - start) as f64 * width) as u64;
+        if covered_ms < WINDOW_LEAST_MS.min(window) * 3 / 4 {
             break;
         }
         match even_growth(&scratch.values[start..], case.least, &mut scratch.shape) {
             Ok(growth) => {
-                let since = BootMs(now.0.saturating_sub(span_ms));
                 return Ok(Regime {
                     growth,
-                    since,
-                    span_ms,
+                    since: BootMs(now.0.saturating_sub(covered_ms)),
+                    // Parts are of whole buckets: what is left of the window before the first is of it too.
+                    span_ms: window.saturating_sub((start as f64 * width) as u64),
                     width,
                     from: f64::from(series.last()) - f64::from(growth.gain),
                     is_whole: start <= 2,

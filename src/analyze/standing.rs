@@ -44,7 +44,12 @@ impl Standing {
         // What rises is looked at more closely.
         let since = if self.shown.verdict.is_rising() { self.shown.since } else { series.since() };
         self.due = BootMs(now.0 + (now.since(since) / 20).clamp(*AGAIN_MS.start(), *AGAIN_MS.end()));
-        self.hear(judge(series, now, &case(), scratch), now);
+        let fresh = judge(series, now, &case(), scratch);
+        if fresh.verdict == Verdict::Growing && fresh.needs_ms > 0 {
+            // When it was said that more can be said.
+            self.due = self.due.min(BootMs(now.0 + fresh.needs_ms.max(*AGAIN_MS.start())));
+        }
+        self.hear(fresh, now);
     }
 
     /// Takes a new judgement in.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::model::runtime::{Keeping, KnownLimit, OwnLimit, Runtime};
+use crate::model::runtime::{InUse, Keeping, KnownLimit, OwnLimit, Runtime};
 use crate::units::Bytes;
 
 /// A name and what is said under it, in reading order.
@@ -28,6 +28,10 @@ fn left(runtime: &Runtime, limit: &KnownLimit) -> Option<String> {
     match (left, runtime.used, runtime.private.map(Bytes)) {
         (Some(left), Some(used), _) => Some(format!("{left}: {} is in use ({})", Bytes(used.bytes), used.source)),
         (Some(left), None, Some(private)) => Some(format!("{left} at least: its private memory is {private}")),
+        (None, Some(used), _) => {
+            let InUse { bytes, source } = used;
+            Some(format!("not told: {} is in use ({source}), so another limit applies that is not seen", Bytes(bytes)))
+        }
         (None, None, Some(private)) => {
             Some(format!("not told: its private memory, {private}, is more than the limit bounds"))
         }
@@ -68,7 +72,7 @@ pub fn json(runtime: &Runtime) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::runtime::{InUse, RuntimeKind};
+    use crate::model::runtime::RuntimeKind;
 
     /// Node.js that has so many MiB in use, and so many of private memory.
     fn node(used: Option<u64>, private: Option<u64>) -> Runtime {
@@ -106,6 +110,7 @@ mod tests {
              old space | at most 384M\n"
         );
         assert!(said(&node(Some(400), Some(500))).contains("left | 32M: 400M is in use (in RAM)\n"));
+        assert!(said(&node(Some(433), None)).contains("left | not told: 433M is in use (in RAM), so another limit"));
         assert!(said(&node(None, Some(500))).contains("left | not told: its private memory, 500M, is more"));
         assert!(!said(&node(None, None)).contains("left"));
     }

@@ -246,10 +246,7 @@ impl Runtime {
     /// What is left until a limit: by what is in use of it, else at least by all private memory. `None` where neither is
     /// known, or where the process has more than the limit bounds.
     pub fn left(&self, limit: &KnownLimit) -> Option<u64> {
-        match self.used {
-            Some(used) => Some(limit.bytes.saturating_sub(used.bytes)),
-            None => limit.bytes.checked_sub(self.private?),
-        }
+        limit.bytes.checked_sub(self.used.map_or(self.private, |used| Some(used.bytes))?)
     }
 }
 
