@@ -68,11 +68,7 @@ fn line(system: &SystemSample, quantity: Quantity) -> Option<u64> {
         Quantity::PageTables => meminfo.page_tables,
         Quantity::KernelStack => meminfo.kernel_stack,
         Quantity::Percpu => meminfo.percpu,
-        // Where stacks are mapped they are in it too (CONFIG_VMAP_STACK).
-        Quantity::Vmalloc => {
-            let stacks = meminfo.kernel_stack.value().unwrap_or(0);
-            meminfo.vmalloc_used.map(|used| used.saturating_sub(stacks))
-        }
+        Quantity::Vmalloc => meminfo.vmalloc(),
         _ => return None,
     }
     .value()

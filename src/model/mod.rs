@@ -10,6 +10,7 @@ pub mod key;
 pub mod process;
 pub mod query;
 pub mod reading;
+pub mod reclaim;
 pub mod sample;
 pub mod snapshot;
 pub mod system;

@@ -73,6 +73,16 @@ pub enum Feature {
     Zfs,
     /// System V interprocess communication: `CONFIG_SYSVIPC`.
     SysvIpc,
+    /// Per-cache figures of the slab allocator: `CONFIG_SLUB_DEBUG` or SLAB.
+    SlabInfo,
+    /// A balloon driver.
+    Balloon,
+    /// Another file system is mounted over this one.
+    Covered,
+    /// A limit: without one the kernel does not count what a file system in RAM holds.
+    Limit,
+    /// The running machine: a recorded tree does not have it.
+    Live,
 }
 
 impl Need {
@@ -86,6 +96,11 @@ impl Need {
             Self::Feature(Feature::MemoryController) => "needs the cgroup memory controller".into(),
             Self::Feature(Feature::Line) => "this kernel does not report it".into(),
             Self::Feature(Feature::SysvIpc) => "needs a kernel with System V IPC (CONFIG_SYSVIPC)".into(),
+            Self::Feature(Feature::SlabInfo) => "this kernel has no /proc/slabinfo (CONFIG_SLUB_DEBUG)".into(),
+            Self::Feature(Feature::Balloon) => "this kernel has no balloon driver".into(),
+            Self::Feature(Feature::Covered) => "another file system is mounted over it: no path leads to it".into(),
+            Self::Feature(Feature::Limit) => "it has no limit, and so the kernel does not count what it holds".into(),
+            Self::Feature(Feature::Live) => "it is not recorded".into(),
             Self::Feature(Feature::Zfs) => "ZFS is not loaded".into(),
             Self::NotApplicable => "does not apply here".into(),
         }
