@@ -17,6 +17,7 @@ pub mod once;
 pub mod parse;
 mod process;
 pub mod root;
+pub mod survey;
 pub mod system;
 pub mod sysv;
 mod table;

@@ -13,6 +13,7 @@ pub mod reading;
 pub mod reclaim;
 pub mod sample;
 pub mod snapshot;
+pub mod survey;
 pub mod system;
 #[cfg(test)]
 pub(crate) mod testing;
