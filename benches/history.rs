@@ -41,6 +41,7 @@ fn ingest_and_answer(bencher: Bencher, processes: u32) {
         machine_points: 150,
         machine_span: Duration::from_hours(1),
         evidence: None,
+        system: None,
         at: None,
         interval: Duration::from_secs(1),
     };

@@ -12,7 +12,8 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const LONGEST: usize = 600;
 
 /// Where time may be asked for: a layer that is not here gets it from its caller.
-const CLOCKS: &[&str] = &["collect/", "act/", "session/thread.rs", "cmd/", "tui/event.rs", "tui/run.rs"];
+const CLOCKS: &[&str] =
+    &["collect/", "act/", "session/thread.rs", "session/survey.rs", "cmd/", "tui/event.rs", "tui/run.rs"];
 
 /// Crates that belong to some places alone.
 const CONFINED: &[(&str, &[&str])] =

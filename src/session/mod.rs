@@ -10,6 +10,8 @@
 pub mod request;
 pub mod source;
 mod state;
+mod survey;
+pub mod system;
 pub mod thread;
 pub mod timeline;
 pub mod update;

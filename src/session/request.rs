@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::system::SystemWish;
 use crate::analyze::evidence::EvidenceWish;
 use crate::collect::demand::Demand;
 use crate::model::key::ProcessKey;
@@ -24,6 +25,8 @@ pub struct Request {
     pub machine_span: Duration,
     /// The finding whose history is drawn, if one is.
     pub evidence: Option<EvidenceWish>,
+    /// What the view of the machine wishes, if it is shown.
+    pub system: Option<SystemWish>,
     /// The moment to show; `None` shows the newest sample.
     pub at: Option<BootMs>,
     /// Time between samples.

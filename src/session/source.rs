@@ -13,21 +13,33 @@ use crate::model::sample::Sample;
 pub trait Source {
     /// The next sample; `interval` is the time until the one after it.
     fn next(&mut self, demand: &Demand, interval: Duration) -> Result<Sample, CollectError>;
+
+    /// Where more can be read than a sample has, if there is such a place.
+    fn survey_root(&self) -> Option<ProcRoot> {
+        None
+    }
 }
 
 /// The running kernel, or one recorded tree read again and again.
-pub struct LiveSource(Collector);
+pub struct LiveSource {
+    collector: Collector,
+    root: ProcRoot,
+}
 
 impl LiveSource {
     /// Opens procfs below the root.
     pub fn open(root: ProcRoot) -> Result<Self, CollectError> {
-        Collector::new(root).map(Self)
+        Ok(Self { collector: Collector::new(root.clone())?, root })
     }
 }
 
 impl Source for LiveSource {
     fn next(&mut self, demand: &Demand, interval: Duration) -> Result<Sample, CollectError> {
-        self.0.sample(demand, interval)
+        self.collector.sample(demand, interval)
+    }
+
+    fn survey_root(&self) -> Option<ProcRoot> {
+        Some(self.root.clone())
     }
 }
 
@@ -56,5 +68,9 @@ impl Source for FixtureSource {
             sample.interval_ms = interval.as_millis() as u64;
             Ok(sample)
         })
+    }
+
+    fn survey_root(&self) -> Option<ProcRoot> {
+        self.trees.first().cloned()
     }
 }

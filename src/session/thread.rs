@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 use super::request::Request;
 use super::source::Source;
 use super::state::Session;
+use super::survey::Surveys;
 use super::update::Update;
 use crate::collect::demand::Demand;
 use crate::model::sample::Sample;
+use crate::model::survey::{Survey, SurveyWish};
 
 /// What a session tells its face.
 #[derive(Clone, Debug)]
@@ -28,11 +30,13 @@ pub enum Published {
 pub struct SessionHandle {
     messages: Sender<Message>,
     wish: Arc<Wish>,
+    surveys: Surveys,
 }
 
 enum Message {
     Sample(Box<Sample>),
     Request(Box<Request>),
+    Survey(Option<Arc<Survey>>),
     Failed(String),
     End,
 }
@@ -80,11 +84,18 @@ impl SessionHandle {
             changed: Condvar::new(),
             waiting: AtomicU32::new(0),
         });
+        let survey_root = source.survey_root();
+        let for_surveys = messages.clone();
+        let surveys = Surveys::new(survey_root, move || {
+            let messages = for_surveys.clone();
+            Box::new(move |survey| messages.send(Message::Survey(survey)).is_ok())
+        });
+        surveys.ask(wish_of(&first));
         let collector = CollectorThread { source, wish: Arc::clone(&wish), messages: messages.clone() };
         Builder::new().name("collect".into()).spawn(move || collector.run())?;
         let waiting = Arc::clone(&wish);
         Builder::new().name("session".into()).spawn(move || run(&inbox, &waiting, first, publish))?;
-        Ok(Self { messages, wish })
+        Ok(Self { messages, wish, surveys })
     }
 
     /// Replaces the wish. It is answered at once from what is known; what has to be read for it comes with the next
@@ -98,6 +109,7 @@ impl SessionHandle {
             self.wish.changed.notify_one();
         }
         drop(state);
+        self.surveys.ask(wish_of(&request));
         // A session that has failed no longer listens, and has said so.
         let _ = self.messages.send(Message::Request(Box::new(request)));
     }
@@ -111,6 +123,11 @@ impl Drop for SessionHandle {
     }
 }
 
+/// What is to be surveyed for a request.
+fn wish_of(request: &Request) -> SurveyWish {
+    request.system.as_ref().map(|wish| wish.survey).unwrap_or_default()
+}
+
 fn run(inbox: &Receiver<Message>, wish: &Wish, mut request: Request, mut publish: impl FnMut(Published)) {
     let mut session = Session::default();
     while let Ok(message) = inbox.recv() {
@@ -120,6 +137,7 @@ fn run(inbox: &Receiver<Message>, wish: &Wish, mut request: Request, mut publish
                 wish.waiting.fetch_sub(1, Ordering::Relaxed);
             }
             Message::Request(newer) => request = *newer,
+            Message::Survey(survey) => session.take_survey(survey),
             Message::Failed(why) => {
                 publish(Published::Failed(why));
                 continue;

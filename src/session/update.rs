@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::system::SystemView;
 use crate::analyze::evidence::Evidence;
 use crate::model::key::ProcessKey;
 use crate::model::process::ProcessSample;
@@ -20,6 +21,8 @@ pub struct Update {
     pub series: HashMap<ProcessKey, Points>,
     /// What the finding that was asked for rests on; `None` where it is no finding at that moment.
     pub evidence: Option<Evidence>,
+    /// What the view of the machine asked for.
+    pub system: Option<SystemView>,
     /// Processes that ended before that moment and are still remembered, the latest first.
     pub ended: Arc<[Ended]>,
     /// How far the past reaches and where in it we are.

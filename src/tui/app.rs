@@ -191,6 +191,7 @@ impl App {
                 .as_ref()
                 .filter(|_| self.screen == Screen::Leaks)
                 .and_then(|update| self.leaks.wish(update)),
+            system: None,
             at: match self.temporality {
                 Temporality::Past(at) => Some(at),
                 _ => None,

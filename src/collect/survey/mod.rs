@@ -95,6 +95,11 @@ impl Surveyor {
         self.look(SurveyWish::ALL, 1.0, u64::MAX)
     }
 
+    /// Whether a look at all processes has begun and not ended yet.
+    pub fn is_under_way(&self, wish: SurveyWish) -> bool {
+        wish.holders && self.holders.is_under_way()
+    }
+
     fn look_at_shared(&mut self, at: BootMs, share: f64) {
         if is_due(&self.survey.tmpfs, at, LEAST_AGE_MS, share) {
             self.survey.tmpfs = timed(at, || read_tmpfs(&self.root, &mut self.buffer));
