@@ -2,5 +2,6 @@
 
 pub mod csv;
 pub mod json;
+pub mod sheet;
 pub mod story;
 pub mod table;

@@ -12,6 +12,7 @@ pub use shared::{Attachment, Extent, Holders, Loose, LooseKind, Segment, ShmFile
 pub use slab::SlabCache;
 
 use super::reading::{BootMs, Reading};
+use super::sample::Sample;
 
 /// A part of a survey: the reading, when it was made, and what it cost.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +70,36 @@ impl Default for Survey {
             settings: Surveyed::pending(),
             zones: Surveyed::pending(),
         }
+    }
+}
+
+impl Survey {
+    /// Every size that was found, by a name that tells the part: `slab.dentry`, `tmpfs./run`, `swap.1234`.
+    pub fn sizes(&self, sample: &Sample) -> Vec<(String, u64)> {
+        let mut sizes = Vec::new();
+        let mut add = |part: &str, name: &str, bytes: Option<u64>| {
+            sizes.extend(bytes.map(|bytes| (format!("{part}.{name}"), bytes)));
+        };
+        for cache in self.slab.value().into_iter().flat_map(|all| all.iter()) {
+            add("slab", &cache.name.escaped(), Some(cache.bytes));
+        }
+        for mount in self.tmpfs.value().into_iter().flat_map(|all| all.iter()) {
+            add("tmpfs", &mount.path.escaped(), mount.usage.value().map(|usage| usage.used));
+        }
+        for segment in self.segments.value().into_iter().flat_map(|all| all.iter()) {
+            add("segment", &segment.id.to_string(), Some(segment.held()));
+        }
+        for file in self.posix.value().into_iter().flat_map(|all| all.iter()) {
+            add("posix", &file.path.escaped(), Some(file.allocated));
+        }
+        for loose in self.loose.value().into_iter().flat_map(|all| all.iter()) {
+            add("loose", &loose.path.escaped(), Some(loose.bytes));
+        }
+        for process in &sample.processes {
+            let swap = process.status.reading.value().map(|status| status.swap).filter(|swap| *swap > 0);
+            add("swap", &process.key.pid.to_string(), swap);
+        }
+        sizes
     }
 }
 
