@@ -28,6 +28,9 @@ pub enum Action {
     SearchPrevious,
     Follow,
     ShowLeaks,
+    ShowSystem,
+    NextSection,
+    PreviousSection,
     OpenSortMenu,
     ReverseSort,
     SortByNext,
@@ -148,6 +151,7 @@ actions! {
     Find {
         Filter "filter" "Filter" ["/", "F4"] bar "filter", "Narrows the list by an expression such as rss>100M user=app node.";
         ShowLeaks "leaks" "Leaks" ["V"] bar "leaks", "Shows what grows, ranked by what it fills first, with the evidence drawn.";
+        ShowSystem "system" "System" ["y"], "Shows where every byte of RAM and swap is: over time, by slab cache, by tmpfs and segment, by process, by setting.";
         Search "search" "Search" ["F3", "ctrl-f"], "Goes to the next line that holds what is typed.";
         SearchNext "search_next" "Next match" ["n"], "Goes to the next match of the search.";
         SearchPrevious "search_previous" "Previous match" ["b"], "Goes to the match before.";
@@ -181,6 +185,8 @@ actions! {
         MoveToEnd "end" "Last line" ["end"], "Goes to the last line.";
         ScrollRight "scroll_right" "Scroll right" ["right"], "Moves long command lines to the left.";
         ScrollLeft "scroll_left" "Scroll left" ["left"], "Moves them back.";
+        NextSection "next_section" "Next section" ["tab"], "Shows the next section of a view that has several; right does the same.";
+        PreviousSection "previous_section" "Previous section" ["shift-tab"], "Shows the section before; left does the same.";
         Back "back" "Back" ["esc"], "Closes what is open; then shows the present; then drops search, tags and filter.";
     }
     Act {

@@ -16,6 +16,7 @@ use super::screen::Screen;
 use super::screen::leaks::Leaks;
 use super::screen::processes::list::Order;
 use super::screen::processes::{Direction, LineKey, Processes};
+use super::screen::system::System;
 use super::settings::{Options, Settings};
 use super::theme::{Role, Theme, ThemeError};
 use crate::act::effect::{Effect, Outcome, Plan};
@@ -68,6 +69,7 @@ pub struct App {
     pub(super) screen: Screen,
     pub(super) processes: Processes,
     pub(super) leaks: Leaks,
+    pub(super) system: System,
     pub(super) log: VecDeque<Outcome>,
     pub(super) layers: Vec<Layer>,
     pub(super) message: Option<(String, Role)>,
@@ -150,6 +152,7 @@ impl App {
             screen: Screen::Processes,
             processes,
             leaks: Leaks::default(),
+            system: System::default(),
             log: VecDeque::new(),
             layers: Vec::new(),
             message: None,
@@ -174,6 +177,10 @@ impl App {
             // How near the limit is decides what is said of their growth.
             sources.insert(Source::Limits);
         }
+        let system = (self.screen == Screen::System).then_some(&self.system);
+        if let Some(system) = system {
+            sources.extend(system.sources());
+        }
         Request {
             demand: Demand {
                 sources,
@@ -191,7 +198,7 @@ impl App {
                 .as_ref()
                 .filter(|_| self.screen == Screen::Leaks)
                 .and_then(|update| self.leaks.wish(update)),
-            system: None,
+            system: system.map(|system| system.wish(self.machine_span())),
             at: match self.temporality {
                 Temporality::Past(at) => Some(at),
                 _ => None,
@@ -258,6 +265,7 @@ impl App {
             let body = super::view::body(self.area);
             self.processes.settle(&update, body);
             self.leaks.settle(&update.snapshot.analysis.findings, body);
+            self.system.settle(body);
         }
     }
 

@@ -55,6 +55,7 @@ impl App {
             Action::OpenDetails if self.screen == Screen::Leaks => self.open_finding(),
             Action::OpenDetails => self.open_details(),
             Action::ShowLeaks => self.show(Screen::Leaks),
+            Action::ShowSystem => self.show(Screen::System),
             Action::ShowLog => self.show(Screen::LOG),
             Action::ShowEnded => self.show(Screen::ENDED),
             Action::Earlier | Action::Later | Action::MuchEarlier | Action::MuchLater => self.travel(action),
@@ -76,6 +77,7 @@ impl App {
         match self.screen {
             Screen::Processes => {}
             Screen::Leaks => return self.move_in_leaks(action),
+            Screen::System => return self.move_in_system(action),
             _ => return self.scroll_text(action),
         }
         let list = &mut self.processes;
@@ -111,6 +113,13 @@ impl App {
             Action::ToggleTag => list.toggle_tag(snapshot),
             Action::TagAll => list.tag_all(snapshot),
             _ => {}
+        }
+    }
+
+    /// Scrolls the view of the machine, or goes to another section of it.
+    pub(super) fn move_in_system(&mut self, action: Action) {
+        if let Some(update) = self.update.clone() {
+            self.system.act(action, &update, &self.theme);
         }
     }
 

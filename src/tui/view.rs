@@ -46,6 +46,7 @@ fn draw_all(app: &App, buf: &mut Buffer) {
     match app.screen {
         Screen::Processes => app.processes.draw(buf, update, &app.theme),
         Screen::Leaks => app.leaks.draw(buf, update, app.since, &app.theme),
+        Screen::System => app.system.draw(buf, update, app.machine_span(), &app.theme),
         Screen::Log { offset } => log::draw(buf, body, &app.log, offset, &app.theme),
         Screen::Ended { offset } => ended::draw(buf, body, update, offset, &app.theme),
     }
@@ -127,6 +128,15 @@ fn bar(app: &App, area: Rect) -> Vec<(u16, Action, &str, &str)> {
             (Action::Back, "back to the list"),
             (Action::OpenDetails, "show process"),
             (Action::Signal, "signal"),
+            (Action::DropCaches, "drop caches"),
+            (Action::Earlier, "past"),
+            (Action::Help, "help"),
+            (Action::Quit, "quit"),
+        ],
+        (Screen::System, _) => vec![
+            (Action::Back, "back to the list"),
+            (Action::NextSection, "next section"),
+            (Action::MoveDown, "scroll"),
             (Action::DropCaches, "drop caches"),
             (Action::Earlier, "past"),
             (Action::Help, "help"),

@@ -84,6 +84,12 @@ impl Face {
         self.answer();
     }
 
+    /// Gives the session a survey.
+    pub fn survey(&mut self, survey: memtide::model::survey::Survey) {
+        self.session.take_survey(Some(Arc::new(survey)));
+        self.answer();
+    }
+
     /// Other processes from now on.
     pub fn change_crowd(&mut self, crowd: Crowd) {
         self.crowd = crowd;
@@ -244,6 +250,7 @@ pub fn event(name: &str) -> KeyEvent {
         "enter" => KeyCode::Enter,
         "esc" => KeyCode::Esc,
         "tab" => KeyCode::Tab,
+        "shift-tab" => KeyCode::BackTab,
         "backspace" => KeyCode::Backspace,
         "delete" => KeyCode::Delete,
         "insert" => KeyCode::Insert,

@@ -21,6 +21,9 @@ use crate::model::text::Text;
 /// `f_type` of tmpfs (statfs(2)).
 const TMPFS_MAGIC: u64 = 0x0102_1994;
 
+/// The first pid namespace (`PROC_PID_INIT_INO` in include/linux/proc_ns.h).
+const FIRST_PIDS: &str = "pid:[4026531836]";
+
 /// Files that are remembered; what comes after is counted.
 const MOST_FILES: usize = 8192;
 
@@ -72,6 +75,8 @@ impl Lap {
 /// The scan's state between slices.
 pub(super) struct HolderScan {
     proc: PathBuf,
+    /// Whether /proc shows the first pid namespace, and so everybody.
+    is_whole: bool,
     /// The device of the kernel's own tmpfs, which is mounted nowhere: memfd, SysV and shared anonymous memory.
     own_device: u64,
     /// Which devices are tmpfs, as far as it was asked.
@@ -89,6 +94,8 @@ impl HolderScan {
         let own = memfd_create(c"memtide", MemfdFlags::CLOEXEC).and_then(fstat).map(|stat| stat.st_dev);
         Self {
             proc: root.proc.clone(),
+            is_whole: std::fs::read_link(root.proc.join("self/ns/pid"))
+                .is_ok_and(|link| link.as_os_str() == FIRST_PIDS),
             own_device: own.unwrap_or(makedev(0, 1)),
             is_tmpfs: HashMap::new(),
             pids: Vec::new(),
@@ -117,8 +124,11 @@ impl HolderScan {
         self.next = 0;
         self.is_tmpfs = sought.devices.iter().map(|device| (*device, true)).collect();
         self.is_tmpfs.insert(self.own_device, true);
-        let extent =
-            Extent { processes: self.pids.len() as u32, is_hiding: self.pids.first() != Some(&1), ..Extent::default() };
+        let extent = Extent {
+            processes: self.pids.len() as u32,
+            is_hiding: self.pids.first() != Some(&1) || !self.is_whole,
+            ..Extent::default()
+        };
         self.lap = Lap { extent, sought, ..Lap::default() };
     }
 

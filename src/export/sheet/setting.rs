@@ -1,7 +1,7 @@
 //! Settings that decide what becomes of memory, each with what its present value does, and the zones' watermarks.
 
 use super::{About, Sheet, SheetRow, Tone, column, sentence};
-use crate::model::survey::SETTINGS;
+use crate::model::survey::{SETTINGS, Setting};
 
 /// Every setting with what its value does here.
 pub fn settings(about: &About<'_>) -> Sheet {
@@ -15,13 +15,18 @@ pub fn settings(about: &About<'_>) -> Sheet {
         .zip(values.iter())
         .map(|(spec, reading)| {
             let (value, what, tone) = match reading.as_ref().value() {
-                Some(value) => (value.text.clone(), spec.explain(value, meminfo, zones, values), Tone::Plain),
+                Some(value) => (shown(value), spec.explain(value, meminfo, zones, values), Tone::Plain),
                 None => ("-".to_owned(), reading.explain().unwrap_or_default(), Tone::Muted),
             };
             SheetRow::new(vec![spec.key.to_owned(), value, what], tone)
         })
         .collect();
     sheet
+}
+
+/// The value; a number that is a limit beyond any machine is none.
+fn shown(value: &Setting) -> String {
+    if value.number.is_some_and(|number| number > 1 << 57) { "no limit".to_owned() } else { value.text.clone() }
 }
 
 /// The watermarks of each zone.
@@ -66,7 +71,7 @@ mod tests {
     use super::super::testing::{about, text};
     use super::*;
     use crate::model::reading::{BootMs, Denial, Reading};
-    use crate::model::survey::{Setting, Survey, Surveyed, Zone, Zones};
+    use crate::model::survey::{Survey, Surveyed, Zone, Zones};
     use crate::model::testing::snapshot;
 
     #[test]

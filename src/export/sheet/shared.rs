@@ -1,6 +1,6 @@
 //! Shared memory: file systems in RAM, segments, `/dev/shm`, and files that no path leads to.
 
-use super::{About, Sheet, SheetRow, Tone, column, counted, percent, sentence};
+use super::{About, Sheet, SheetRow, Tone, column, counted, percent};
 use crate::model::reading::Denial;
 use crate::model::survey::{Attachment, Holders, Segment, Standing};
 
@@ -53,7 +53,7 @@ pub fn tmpfs(about: &About<'_>) -> Sheet {
         column("USED", true, 0),
         column("LIMIT", true, 1),
         column("USE%", true, 1),
-        column("FILES", true, 2),
+        column("INODES", true, 2),
         column("", false, 0),
     ];
     let mut sheet = Sheet::new("tmpfs by mount", columns);
@@ -185,7 +185,8 @@ fn extent(about: &About<'_>, sheet: &mut Sheet) {
         sheet.note(format!("What {who} of other users have could not be seen: it {grant}."), Tone::Warn);
     }
     if extent.is_hiding {
-        sheet.note(sentence("/proc hides processes here, which may have something as well"), Tone::Muted);
+        let said = "Processes that /proc does not show here, or of other pid namespaces, may have something as well.";
+        sheet.note(said, Tone::Muted);
     }
     if extent.left_out > 0 {
         sheet.note(format!("{} more were found than can be kept.", extent.left_out), Tone::Muted);

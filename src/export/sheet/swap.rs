@@ -56,7 +56,7 @@ pub fn devices(about: &About<'_>) -> Sheet {
             SheetRow::new(cells, if device.used * 10 >= device.size * 9 { Tone::Warn } else { Tone::Plain })
         })
         .collect();
-    for zram in &system.zram {
+    for zram in system.zram.iter().filter(|zram| zram.original > 0 || zram.used > 0) {
         let said = format!(
             "{}: {} stored in {} of RAM{}.",
             zram.name.escaped(),
@@ -76,7 +76,8 @@ pub fn devices(about: &About<'_>) -> Sheet {
             );
             sheet.note(said, Tone::Plain);
         }
-        (None, _) => sheet.note("zswap: not told by this kernel (Linux 5.19); its pool is unaccounted.", Tone::Muted),
+        (None, _) => sheet
+            .note("zswap: not told by this kernel (Linux 5.19); where it is on, its pool is unaccounted.", Tone::Muted),
         _ => {}
     }
     sheet

@@ -4,6 +4,7 @@ pub mod ended;
 pub mod leaks;
 pub mod log;
 pub mod processes;
+pub mod system;
 
 use super::action::Action;
 
@@ -14,6 +15,8 @@ pub enum Screen {
     Processes,
     /// What grows.
     Leaks,
+    /// Where every byte is.
+    System,
     /// What was done.
     Log {
         /// Lines scrolled away.

@@ -5,5 +5,6 @@ pub mod line;
 pub mod meter;
 pub mod plot;
 pub mod popup;
+pub mod stack;
 pub mod text_input;
 pub mod wrap;
