@@ -81,6 +81,8 @@ pub enum Feature {
     Covered,
     /// A limit: without one the kernel does not count what a file system in RAM holds.
     Limit,
+    /// The folder of POSIX shared memory.
+    DevShm,
     /// The running machine: a recorded tree does not have it.
     Live,
 }
@@ -100,6 +102,7 @@ impl Need {
             Self::Feature(Feature::Balloon) => "this kernel has no balloon driver".into(),
             Self::Feature(Feature::Covered) => "another file system is mounted over it: no path leads to it".into(),
             Self::Feature(Feature::Limit) => "it has no limit, and so the kernel does not count what it holds".into(),
+            Self::Feature(Feature::DevShm) => "there is no /dev/shm".into(),
             Self::Feature(Feature::Live) => "it is not recorded".into(),
             Self::Feature(Feature::Zfs) => "ZFS is not loaded".into(),
             Self::NotApplicable => "does not apply here".into(),

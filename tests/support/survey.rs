@@ -102,6 +102,7 @@ pub fn typical() -> Survey {
         kind,
         bytes: mib * MIB,
         is_extent,
+        is_of_mount: kind == LooseKind::Deleted,
         holders: held(pids),
     };
     let loose = [
@@ -164,10 +165,9 @@ fn settings(is_there: impl Fn(&str) -> bool) -> Vec<Reading<Setting>> {
         "vm.page-cluster" => "3",
         "vm.overcommit_ratio" => "50",
         "vm.min_free_kbytes" => "45056",
-        "vm.watermark_scale_factor" => "10",
+        "vm.watermark_scale_factor" | "vm.dirty_background_ratio" => "10",
         "vm.watermark_boost_factor" => "15000",
         "vm.vfs_cache_pressure" => "100",
-        "vm.dirty_background_ratio" => "10",
         "vm.dirty_ratio" => "20",
         "vm.max_map_count" => "65530",
         "kernel.shmmax" | "kernel.shmall" => "18446744073692774399",

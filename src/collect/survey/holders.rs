@@ -268,7 +268,8 @@ impl HolderScan {
             Size::Allocated(bytes) => (bytes, false),
             Size::Mapped(bytes) => (bytes, true),
         };
-        let new = Loose { path: path.clone(), kind, bytes, is_extent, holders: Holders::default() };
+        let is_of_mount = self.lap.sought.devices.contains(&key.0);
+        let new = Loose { path: path.clone(), kind, bytes, is_extent, is_of_mount, holders: Holders::default() };
         let loose = self.lap.loose.entry(key).or_insert(new);
         if loose.is_extent && !is_extent {
             (loose.bytes, loose.is_extent) = (bytes, false);

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::collect::root::ProcRoot;
-use crate::model::reading::{Denial, Need, Reading};
+use crate::model::reading::{Denial, Feature, Need, Reading};
 use crate::model::survey::{Attachment, ShmFile};
 use crate::model::text::Text;
 
@@ -34,7 +34,7 @@ pub(super) fn list_files(root: &ProcRoot) -> Reading<Vec<Found>> {
             // A folder of another user within it keeps its files to itself.
             Err(_) if depth > 0 => continue,
             Err(error) if error.kind() == ErrorKind::PermissionDenied => return Reading::Denied(Denial::Root),
-            Err(_) => return Reading::Unsupported(Need::NotApplicable),
+            Err(_) => return Reading::Unsupported(Need::Feature(Feature::DevShm)),
         };
         for entry in entries.flatten() {
             // Of the entry itself: nothing is followed.

@@ -21,13 +21,15 @@ pub fn shmem(about: &About<'_>) -> Sheet {
     if let (Some(mounts), Some(segments), Some(loose)) = (mounts, segments, loose) {
         let in_mounts = mounts.iter().filter_map(|mount| mount.usage.value()).map(|usage| usage.used);
         let in_segments = segments.iter().map(|segment| segment.rss.value().unwrap_or(segment.size));
-        let in_loose = loose.iter().map(|loose| loose.bytes);
+        // What a mount holds without a path is in the use of the mount.
+        let in_loose = loose.iter().filter(|loose| !loose.is_of_mount).map(|loose| loose.bytes);
+        let are_mounts_known = mounts.is_empty() || mounts.iter().any(|mount| mount.usage.value().is_some());
         let [mounts, segments, loose] = [in_mounts.collect::<Vec<_>>(), in_segments.collect(), in_loose.collect()]
             .map(|sizes| sizes.into_iter().fold(0u64, u64::saturating_add));
         let rest = i128::from(all) - i128::from(mounts) - i128::from(segments) - i128::from(loose);
         lead.push(format!(
-            "Found: {} in mounts, {} in System V segments, {} in files without a path.",
-            about.size(mounts),
+            "Found: {} in mounts, {} in System V segments, {} in other files without a path.",
+            if are_mounts_known { about.size(mounts) } else { "-".to_owned() },
             about.size(segments),
             about.size(loose)
         ));
@@ -35,7 +37,7 @@ pub fn shmem(about: &About<'_>) -> Sheet {
             format!("{} more: mounts of other namespaces, graphics, what could not be seen.", about.signed(rest))
         } else {
             format!(
-                "That is {} more than is in RAM: some is in swap or counted twice (a removed file of a mount).",
+                "That is {} more than is in RAM: some is in swap, or less than was mapped is used.",
                 about.signed(-rest)
             )
         };
@@ -355,8 +357,14 @@ mod tests {
         let usage = TmpfsUse { used: 10 << 20, size: 11 << 20, inodes: 5 };
         let mounts =
             surveyed([mount(Reading::Value(usage)), mount(Reading::Unsupported(Need::Feature(Feature::Covered)))]);
-        let memory =
-            Loose { path: "pool".into(), kind: LooseKind::Memfd, bytes: 2 << 20, is_extent: true, holders: held(&[7]) };
+        let memory = Loose {
+            path: "pool".into(),
+            kind: LooseKind::Memfd,
+            bytes: 2 << 20,
+            is_extent: true,
+            is_of_mount: false,
+            holders: held(&[7]),
+        };
         let survey = Survey {
             tmpfs: mounts,
             segments: surveyed([segment(1, 1, Some(true))]),

@@ -224,6 +224,8 @@ pub struct Loose {
     pub bytes: u64,
     /// Whether `bytes` is what is mapped of it, and so the most it can be: its size could not be asked for.
     pub is_extent: bool,
+    /// Whether a mount that is known holds it: then it is in that one's use as well.
+    pub is_of_mount: bool,
     /// Who has it.
     pub holders: Holders,
 }
