@@ -6,6 +6,8 @@
 //! Source::next ── Sample ──►  Session::ingest, Session::answer ─ Update ─►  shows it
 //!      ▲ Demand ◄──────────── Request ◄───────────────────────────────────  wishes
 //! ```
+//!
+//! What is too dear for a sample is surveyed beside it, on a thread that lives while a request wishes for it.
 
 pub mod request;
 pub mod source;
