@@ -285,8 +285,15 @@ mod tests {
         ) {
             let rows: Vec<Vec<&str>> = cells.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
             let rows: Vec<&[&str]> = rows.iter().map(Vec::as_slice).collect();
-            for line in shown(&sheet(&rows), width) {
-                prop_assert!(columns(&line) <= width, "{line}");
+            let lines = lines(&[sheet(&rows)], width, &theme());
+            // What is drawn too wide would be seen right of the area.
+            let mut buf = Buffer::empty(Rect::new(0, 0, width + 50, lines.len() as u16));
+            for (line, y) in lines.iter().zip(0..) {
+                line.draw(&mut buf, Rect::new(0, y, width, 1), &theme());
+            }
+            for y in 0..buf.area.height {
+                let beyond: String = (width..width + 50).map(|x| buf[(x, y)].symbol()).collect();
+                prop_assert_eq!(beyond.trim(), "", "line {}", y);
             }
         }
     }
