@@ -42,6 +42,7 @@ fn ingest_and_answer(bencher: Bencher, processes: u32) {
         machine_span: Duration::from_hours(1),
         evidence: None,
         inspect: None,
+        system: None,
         at: None,
         play: None,
         hunt: None,

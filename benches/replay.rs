@@ -65,6 +65,7 @@ fn request(at: u64) -> Request {
         play: None,
         hunt: None,
         inspect: None,
+        system: None,
         interval: Duration::from_secs(5),
     }
 }

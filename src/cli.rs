@@ -148,7 +148,11 @@ Examples:
 
 /// `memtide free`.
 #[derive(Args, Debug)]
+#[command(after_help = FREE_EXAMPLES)]
 pub struct Free {
+    /// Adds slab by cache, tmpfs by mount, shared memory and who holds it, swap by process, and settings
+    #[arg(long, short)]
+    pub full: bool,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub format: Format,
@@ -159,6 +163,14 @@ pub struct Free {
     #[arg(long, short, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "1s")]
     pub watch: Option<Interval>,
 }
+
+const FREE_EXAMPLES: &str = "\
+Examples:
+  memtide free                             free -m, down to what nobody accounts for
+  memtide free --full                      slabtop -o, ipcs -m, df -t tmpfs, sysctl vm in one
+  memtide free --full --format json        for a script
+
+Root sees slab by cache and what processes of other users hold; each part that is missing says what would show it.";
 
 /// `memtide inspect`.
 #[derive(Args, Debug)]

@@ -12,9 +12,11 @@ use insta::{assert_snapshot, with_settings};
 use memtide::act::effect::{DropLevel, Effect, Measured, Outcome, Refusal, Signal, Target};
 use memtide::model::group::GroupBy;
 use memtide::model::key::ProcessKey;
+use memtide::model::survey::Survey;
 use memtide::tui::settings::Options;
 use support::face::{Face, options, without_colours};
 use support::machine::Crowd;
+use support::survey;
 
 const OLD: (u16, u16) = (80, 24);
 const LARGE: (u16, u16) = (200, 60);
@@ -241,6 +243,18 @@ fn inspected(crowd: Crowd, word: &'static str, keys: &'static str) -> impl Fn(u1
     }
 }
 
+/// The view of the machine after keys, with a survey.
+fn system(crowd: Crowd, survey: fn() -> Survey, keys: &'static str) -> impl Fn(u16, u16) -> Face {
+    move |width, height| {
+        let mut face = Face::starting(width, height, crowd, options(), None);
+        face.watch(150);
+        face.keys("y");
+        face.survey(survey());
+        face.keys(keys);
+        face
+    }
+}
+
 #[test]
 fn one_process_whole() {
     const NARROW: (u16, u16) = (80, 12);
@@ -283,6 +297,34 @@ fn odd_processes_whole() {
     };
     check("inspect_ended", &[OLD, TINY], ended(""));
     check("inspect_ended_mappings", &[OLD], ended("2"));
+}
+
+#[test]
+fn where_every_byte_is() {
+    let sizes = [OLD, LARGE, TINY];
+    for (section, keys) in [
+        ("", ""),
+        ("_slab", "tab"),
+        ("_shared", "tab tab"),
+        ("_swap", "shift-tab shift-tab"),
+        ("_settings", "shift-tab"),
+    ] {
+        check(&format!("system{section}"), &sizes, system(Crowd::Server, survey::typical, keys));
+    }
+    check("system_shared_below", &[OLD], system(Crowd::Server, survey::typical, "right right pagedown"));
+    check("system_parts_below", &[OLD, TINY], system(Crowd::Server, survey::typical, "end"));
+    check("system_past", &[OLD], system(Crowd::Server, survey::typical, "tab { ["));
+    check("system_grows", &[(120, 30)], system(Crowd::Leaks, survey::typical, ""));
+    check("system_not_surveyed", &[OLD], after("y tab"));
+}
+
+#[test]
+fn where_every_byte_is_for_who_may_not_see_it_and_on_an_old_kernel() {
+    for (section, keys) in [("_slab", "tab"), ("_shared", "tab tab"), ("_settings", "shift-tab")] {
+        check(&format!("system_denied{section}"), &[OLD, LARGE, TINY], system(Crowd::Server, survey::denied, keys));
+        check(&format!("system_old{section}"), &[OLD, LARGE, TINY], system(Crowd::Old, survey::old, keys));
+    }
+    check("system_old", &[OLD, LARGE, TINY], system(Crowd::Old, survey::old, ""));
 }
 
 fn outcomes() -> VecDeque<Outcome> {
@@ -363,13 +405,35 @@ fn states_of_the_program() {
 #[test]
 fn only_ascii() {
     for keys in [
-        "", "t", "g enter", "k", "C", "k enter", "F1", "L", "E", "/", "d enter", "[", "p", "Y", "enter", "V", "2", "3",
+        "",
+        "t",
+        "g enter",
+        "k",
+        "C",
+        "k enter",
+        "F1",
+        "L",
+        "E",
+        "/",
+        "d enter",
+        "[",
+        "p",
+        "Y",
+        "enter",
+        "V",
+        "y",
+        "y tab",
+        "y tab tab",
+        "2",
+        "3",
         "4",
+        "5",
     ] {
         let ascii = Options { is_ascii: true, ..options() };
         for crowd in [Crowd::Server, Crowd::Leaks, Crowd::Nobody] {
             for (width, height) in [OLD, LARGE, TINY] {
                 let mut face = with_options(crowd, ascii.clone())(width, height);
+                face.survey(survey::typical());
                 face.keys(keys);
                 for outcome in outcomes() {
                     face.app.outcome(outcome);
@@ -385,6 +449,7 @@ fn only_ascii() {
             "g enter" => keep("ascii_groups", &face.text()),
             "k" => keep("ascii_menu", &face.text()),
             "V" => keep("ascii_leaks", &face.text()),
+            "y" => keep("ascii_system", &face.text()),
             _ => {}
         }
     }
@@ -403,7 +468,13 @@ fn styles() {
         buffer
     };
     keep("styles_mono", &format!("{:?}", without("k down enter")));
-    for tab in ["1", "2", "3", "4"] {
-        without(tab);
+    for keys in ["1", "2", "3", "4", "5", "y"] {
+        without(keys);
     }
+    let mut face = Face::new(OLD.0, OLD.1);
+    face.keys("y");
+    keep("styles_system", &format!("{:?}", face.buffer()));
+    let mut face = with_options(Crowd::Server, without_colours())(OLD.0, OLD.1);
+    face.keys("y");
+    keep("system_mono_80x24", &face.text());
 }

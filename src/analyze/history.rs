@@ -9,6 +9,7 @@ use super::evidence::{Evidence, EvidenceWish, Past};
 use super::findings::{Scene, findings, shown};
 use super::groups::Groups;
 use super::judge::Scratch;
+use super::layers::LayerPoints;
 use super::machine::Machine;
 use super::observed::Observed;
 use super::series::Series;
@@ -312,6 +313,11 @@ impl History {
         let Some(used) = self.machine.used() else { return vec![f32::NAN; count] };
         let points = used.points(self.observed.watched(until), span, count);
         points.into_iter().map(|kib| kib * 1024.0).collect()
+    }
+
+    /// All of RAM by layer, and swap, in bytes.
+    pub fn layer_points(&self, until: BootMs, span: Duration, count: usize) -> LayerPoints {
+        self.machine.layers().points(self.observed.watched(until), span, count)
     }
 
     /// Processes that ended, the latest last.

@@ -1,6 +1,7 @@
 //! The machine over time: what is used, and what grows in it that no process owns.
 
 use super::judge::{Case, Scratch};
+use super::layers::Layers;
 use super::series::{JUDGED_TIERS, MACHINE_TIERS, Series};
 use super::track::{Circumstances, kib, least_kib};
 use super::watch::Watch;
@@ -15,6 +16,7 @@ pub(super) struct Machine {
     used: Option<Watch>,
     /// [`Quantity::OF_KERNEL`], in their order.
     kernel: [Option<Watch>; Quantity::OF_KERNEL.len()],
+    layers: Layers,
 }
 
 impl Machine {
@@ -28,8 +30,9 @@ impl Machine {
             watch.push(used, about.now, MACHINE_TIERS, 0);
             watch.judge(about.now, case, scratch);
         }
-        let unaccounted = Account::of(about.system)
-            .and_then(|account| account.parts.iter().find(|part| part.key == "unaccounted").map(|part| part.bytes));
+        let account = Account::of(about.system);
+        self.layers.push(account.as_ref(), about.system, about.now);
+        let unaccounted = account.as_ref().and_then(|account| account.part("unaccounted")).map(|part| part.bytes);
         for (quantity, watch) in Quantity::OF_KERNEL.into_iter().zip(&mut self.kernel) {
             let value = if quantity == Quantity::Unaccounted { unaccounted } else { line(about.system, quantity) };
             let Some(value) = value.map(kib) else { continue };
@@ -42,6 +45,11 @@ impl Machine {
     /// Used memory, KiB.
     pub(super) fn used(&self) -> Option<&Series> {
         self.used.as_ref().map(|used| &used.series)
+    }
+
+    /// All of RAM by layer.
+    pub(super) fn layers(&self) -> &Layers {
+        &self.layers
     }
 
     /// The watch of one of the machine's quantities.
@@ -68,11 +76,7 @@ fn line(system: &SystemSample, quantity: Quantity) -> Option<u64> {
         Quantity::PageTables => meminfo.page_tables,
         Quantity::KernelStack => meminfo.kernel_stack,
         Quantity::Percpu => meminfo.percpu,
-        // Where stacks are mapped they are in it too (CONFIG_VMAP_STACK).
-        Quantity::Vmalloc => {
-            let stacks = meminfo.kernel_stack.value().unwrap_or(0);
-            meminfo.vmalloc_used.map(|used| used.saturating_sub(stacks))
-        }
+        Quantity::Vmalloc => meminfo.vmalloc(),
         _ => return None,
     }
     .value()

@@ -11,6 +11,7 @@ mod findings;
 mod groups;
 pub mod history;
 mod judge;
+pub mod layers;
 mod machine;
 mod observed;
 pub mod report;

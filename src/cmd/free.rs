@@ -6,26 +6,49 @@ use std::sync::Arc;
 
 use super::{repeat, terminal_width};
 use crate::cli::{Common, Format, Free};
-use crate::collect::once::read_machine;
+use crate::collect::once::{Once, read_machine, read_once};
+use crate::collect::survey::Surveyor;
+use crate::export::csv::Csv;
 use crate::export::json;
+use crate::export::sheet::{self, About, Sheet, SheetColumn};
 use crate::export::table::{Column, Table};
 use crate::model::account::Account;
+use crate::model::field::Source;
 use crate::model::judgement::Analysis;
 use crate::model::reading::Reading;
+use crate::model::reclaim::reclaimable;
 use crate::model::snapshot::Snapshot;
+use crate::model::survey::Survey;
 use crate::model::system::{Meminfo, SystemSample};
 use crate::units::{Bytes, Percent};
+
+/// What is read of the processes where all is told.
+const SOURCES: [Source; 3] = [Source::Identity, Source::Status, Source::Rollup];
 
 pub(super) fn run(args: &Free, common: &Common) -> anyhow::Result<ExitCode> {
     let mut out = BufWriter::new(io::stdout().lock());
     repeat(common, args.watch.map(|every| every.0), |root, is_first| {
-        let sample = read_machine(root)?;
+        let sample = if args.full {
+            read_once(root, &Once { sources: SOURCES.into_iter().collect(), top_by_pss: None })?
+        } else {
+            read_machine(root)?
+        };
+        let survey = args.full.then(|| Surveyor::new(root.clone()).look_at_all().clone());
         let snapshot = Snapshot::derive(None, Arc::new(sample), Analysis::default());
         match args.format {
-            Format::Json if args.watch.is_some() => writeln!(out, "{}", json::machine(&snapshot))?,
-            Format::Json => writeln!(out, "{:#}", json::machine(&snapshot))?,
-            Format::Csv => print_csv(args, &snapshot, is_first, &mut out)?,
-            Format::Table => print_tables(args, &snapshot, is_first, &mut out)?,
+            Format::Json => {
+                let mut document = json::machine(&snapshot);
+                if let (Some(survey), Some(document)) = (&survey, document.as_object_mut()) {
+                    document.insert("survey".into(), json::survey(&snapshot, survey));
+                }
+                if args.watch.is_some() {
+                    writeln!(out, "{document}")?;
+                } else {
+                    writeln!(out, "{document:#}")?;
+                }
+            }
+            Format::Csv => print_csv(args, &snapshot, survey.as_ref(), is_first, &mut out)?,
+            Format::Table => print_tables(args, &snapshot, survey.as_ref(), is_first, &mut out)?,
         }
         Ok(out.flush()?)
     })?;
@@ -33,26 +56,49 @@ pub(super) fn run(args: &Free, common: &Common) -> anyhow::Result<ExitCode> {
 }
 
 /// `name,bytes` a line, so that a script finds a part by its name whatever the kernel has.
-fn print_csv(args: &Free, snapshot: &Snapshot, is_first: bool, out: &mut dyn Write) -> io::Result<()> {
+fn print_csv(
+    args: &Free,
+    snapshot: &Snapshot,
+    survey: Option<&Survey>,
+    is_first: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let (head, time) = match args.watch {
-        Some(_) => ("wall_ms,", format!("{},", snapshot.sample.wall_ms)),
-        None => ("", String::new()),
+        Some(_) => (vec!["wall_ms"], vec![snapshot.sample.wall_ms.to_string()]),
+        None => (Vec::new(), Vec::new()),
     };
+    let mut csv = Csv::new(out);
     if is_first {
-        writeln!(out, "{head}name,bytes")?;
+        csv.head(&[head, vec!["name", "bytes"]].concat(), &[])?;
     }
+    let mut write = |name: String, bytes: u64| {
+        let record = [time.clone(), vec![name, bytes.to_string()]].concat();
+        csv.record(&record, std::iter::empty())
+    };
     for (name, reading) in snapshot.sample.system.meminfo.lines() {
         if let Some(bytes) = reading.value() {
-            writeln!(out, "{time}{name},{bytes}")?;
+            write(name.to_owned(), bytes)?;
         }
     }
     for part in Account::of(&snapshot.sample.system).map(|account| account.parts).unwrap_or_default() {
-        writeln!(out, "{time}ram.{},{}", part.key, part.bytes)?;
+        write(format!("ram.{}", part.key), part.bytes)?;
     }
-    Ok(())
+    for reclaim in reclaimable(&snapshot.sample.system) {
+        write(format!("reclaimable.{}", reclaim.key), reclaim.bytes)?;
+    }
+    for (name, bytes) in survey.into_iter().flat_map(|survey| survey.sizes(&snapshot.sample)) {
+        write(name, bytes)?;
+    }
+    Ok(csv.flush()?)
 }
 
-fn print_tables(args: &Free, snapshot: &Snapshot, is_first: bool, out: &mut dyn Write) -> io::Result<()> {
+fn print_tables(
+    args: &Free,
+    snapshot: &Snapshot,
+    survey: Option<&Survey>,
+    is_first: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     if args.watch.is_some() {
         let gap = if is_first { "" } else { "\n" };
         writeln!(out, "{gap}{}", crate::tui::event::time_of_day(snapshot.sample.wall_ms))?;
@@ -61,16 +107,57 @@ fn print_tables(args: &Free, snapshot: &Snapshot, is_first: bool, out: &mut dyn 
     let size = |bytes: u64| if args.bytes { bytes.to_string() } else { Bytes(bytes).to_string() };
     summary(system, &size).write(out, true, terminal_width())?;
     writeln!(out)?;
+    let about = About { snapshot, survey, without: "", size: &size, tells_age: false };
     if let Some(account) = Account::of(system) {
-        parts(&account, &size).write(out, true, terminal_width())?;
-        if account.overlap > account.total / 1000 {
-            writeln!(out, "{} is counted twice: the kernel changed between two counters", size(account.overlap))?;
+        parts(&about, &account).write(out, true, terminal_width())?;
+        if let Some(note) = sheet::remainder(&about, &account) {
+            writeln!(out, "{note}")?;
         }
+        writeln!(out)?;
     }
+    table(&sheet::reclaim(&about)).write(out, true, terminal_width())?;
+    writeln!(out)?;
     for line in notes(system, &size) {
         writeln!(out, "{line}")?;
     }
+    if survey.is_some() {
+        for part in SECTIONS {
+            print_sheet(&part(&about), out)?;
+        }
+    }
     Ok(())
+}
+
+/// What is told of a survey, in its order.
+const SECTIONS: [fn(&About<'_>) -> Sheet; 10] = [
+    sheet::slab,
+    sheet::shmem,
+    sheet::tmpfs,
+    sheet::segments,
+    sheet::posix,
+    sheet::loose,
+    sheet::devices,
+    sheet::processes,
+    sheet::settings,
+    sheet::zones,
+];
+
+fn print_sheet(sheet: &Sheet, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\n{}", sheet.title.to_uppercase())?;
+    for (note, _) in &sheet.notes {
+        writeln!(out, "{note}")?;
+    }
+    if sheet.rows.is_empty() { Ok(()) } else { table(sheet).write(out, true, terminal_width()) }
+}
+
+/// A sheet's columns as a table.
+fn table(sheet: &Sheet) -> Table {
+    let column = |column: &SheetColumn| Column { title: column.title.to_owned(), is_right: column.is_right };
+    Table {
+        columns: sheet.columns.iter().map(column).collect(),
+        rows: sheet.rows.iter().map(|row| row.cells.clone()).collect(),
+        total: None,
+    }
 }
 
 fn right(title: &str) -> Column {
@@ -120,17 +207,11 @@ fn summary(system: &SystemSample, size: &dyn Fn(u64) -> String) -> Table {
     }
 }
 
-fn parts(account: &Account, size: &dyn Fn(u64) -> String) -> Table {
-    let share = |bytes: u64| format!("{:.1}%", bytes as f64 * 100.0 / account.total.max(1) as f64);
-    let row = |part: &crate::model::account::Part| {
-        vec![part.title.to_owned(), size(part.bytes), share(part.bytes), part.help.to_owned()]
-    };
-    let sum: u64 = account.parts.iter().map(|part| part.bytes).sum();
-    Table {
-        columns: vec![left("RAM"), right("size"), right("share"), left("what it is")],
-        rows: account.parts.iter().map(row).collect(),
-        total: Some(vec!["total".into(), size(sum), share(sum), String::new()]),
-    }
+/// Every part of RAM, and their sum.
+fn parts(about: &About<'_>, account: &Account) -> Table {
+    let sum = account.parts.iter().fold(0u64, |sum, part| sum.saturating_add(part.bytes));
+    let share = format!("{:.1}%", sum as f64 * 100.0 / account.total.max(1) as f64);
+    Table { total: Some(vec!["total".into(), (about.size)(sum), share, String::new()]), ..table(&sheet::parts(about)) }
 }
 
 /// What else decides how much memory there is.
@@ -153,6 +234,10 @@ fn notes(system: &SystemSample, size: &dyn Fn(u64) -> String) -> Vec<String> {
             size(device.size),
             device.priority
         ));
+    }
+    if let Some(balloon) = system.balloon.value().filter(|balloon| balloon.bytes > 0) {
+        let total = if balloon.is_in_total { "counted in the total" } else { "not in the total" };
+        notes.push(format!("balloon: the hypervisor has {} of this machine's memory, {total}", size(balloon.bytes)));
     }
     for device in system.zram.iter().filter(|device| device.used > 0) {
         notes.push(format!(

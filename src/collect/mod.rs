@@ -19,6 +19,7 @@ pub mod parse;
 mod process;
 pub mod root;
 pub mod runtime;
+pub mod survey;
 pub mod system;
 pub mod sysv;
 mod table;

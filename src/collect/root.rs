@@ -12,6 +12,8 @@ pub struct ProcRoot {
     pub sys: PathBuf,
     /// cgroupfs: the mount point on a v2 system, the folder of the hierarchies on v1.
     pub cgroup: PathBuf,
+    /// `/dev/shm`: POSIX shared memory.
+    pub shm: PathBuf,
     /// /etc, for the distribution's name and the users of a recorded tree.
     pub etc: PathBuf,
     /// Bytes in a page.
@@ -29,6 +31,7 @@ impl ProcRoot {
             proc: "/proc".into(),
             sys: "/sys".into(),
             cgroup: "/sys/fs/cgroup".into(),
+            shm: "/dev/shm".into(),
             etc: "/etc".into(),
             page_size: rustix::param::page_size() as u64,
             clock_ticks: rustix::param::clock_ticks_per_second(),
@@ -42,6 +45,7 @@ impl ProcRoot {
             proc: folder.join("proc"),
             sys: folder.join("sys"),
             cgroup: folder.join("cgroup"),
+            shm: folder.join("shm"),
             etc: folder.join("etc"),
             page_size: 4096,
             clock_ticks: 100,

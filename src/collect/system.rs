@@ -7,17 +7,19 @@ use rustix::io::Errno;
 
 use super::error::CollectError;
 use super::files::Buffer;
-use super::parse::{kilobytes, lines, split_line, take_bytes, take_number};
+use super::parse::{MOST_BYTES, kilobytes, lines, split_line, take_bytes, take_number};
 use super::root::ProcRoot;
 use super::sysv::read_sysv_shm;
 use crate::model::reading::{BootMs, Denial, Feature, Need, Reading, Stamped};
-use crate::model::system::{Meminfo, Pressure, Stall, SwapDevice, SystemSample, SysvShm, Vmstat, Zram};
+use crate::model::system::{Balloon, Meminfo, Pressure, Stall, SwapDevice, SystemSample, SysvShm, Vmstat, Zram};
 use crate::model::text::Text;
 
 /// Reads the machine. It remembers which optional devices are there, so that a sample does not search for them.
 pub(super) struct SystemReader {
     zram: Vec<PathBuf>,
     has_zfs: bool,
+    /// Whether MemTotal counts what the balloon holds.
+    has_balloon_in_total: bool,
     sysv_shm: Stamped<SysvShm>,
     samples_until_search: u32,
 }
@@ -30,7 +32,13 @@ const SAMPLES_BETWEEN_SEARCHES: u32 = 60;
 
 impl SystemReader {
     pub(super) fn new() -> Self {
-        Self { zram: Vec::new(), has_zfs: false, sysv_shm: Stamped::pending(), samples_until_search: 0 }
+        Self {
+            zram: Vec::new(),
+            has_zfs: false,
+            has_balloon_in_total: false,
+            sysv_shm: Stamped::pending(),
+            samples_until_search: 0,
+        }
     }
 
     /// Everything but cgroup limits, System V segments and the uptime, which other readers own.
@@ -51,12 +59,17 @@ impl SystemReader {
         } else {
             buffer.read_path(&root.proc.join("swaps")).map(parse_swaps).unwrap_or_default()
         };
+        let balloon = balloon(&meminfo, &vmstat, root.page_size)
+            .map(|bytes| Balloon { bytes, is_in_total: self.has_balloon_in_total });
+        let [zfs_arc, zfs_arc_min] = self.read_arc(root, buffer);
         Ok(SystemSample {
             vmstat,
             pressure: read_pressure(&root.proc.join("pressure/memory"), buffer),
             swaps,
             zram: self.zram.iter().filter_map(|device| read_zram(device, buffer)).collect(),
-            zfs_arc: self.read_arc(root, buffer),
+            zfs_arc,
+            zfs_arc_min,
+            balloon,
             cgroup_limit: Reading::Pending,
             bound_groups: Vec::new(),
             sysv_shm: Reading::Pending,
@@ -75,6 +88,12 @@ impl SystemReader {
 
     fn search(&mut self, root: &ProcRoot) {
         self.has_zfs = arcstats(root).exists();
+        self.has_balloon_in_total = std::fs::read_dir(root.sys.join("bus/virtio/drivers/virtio_balloon"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|device| std::fs::read(device.path().join("features")).ok())
+            .any(|features| features.get(DEFLATE_ON_OOM) == Some(&b'1'));
         self.zram = std::fs::read_dir(root.sys.join("block"))
             .into_iter()
             .flatten()
@@ -85,26 +104,50 @@ impl SystemReader {
         self.zram.sort();
     }
 
-    fn read_arc(&self, root: &ProcRoot, buffer: &mut Buffer) -> Reading<u64> {
+    /// The size of the ARC and the least it shrinks to.
+    fn read_arc(&self, root: &ProcRoot, buffer: &mut Buffer) -> [Reading<u64>; 2] {
         let absent = Reading::Unsupported(Need::Feature(Feature::Zfs));
         if !self.has_zfs {
-            return absent;
+            return [absent; 2];
         }
-        buffer.read_path(&arcstats(root)).ok().and_then(parse_arc_size).map_or(absent, Reading::Value)
+        let Ok(bytes) = buffer.read_path(&arcstats(root)) else { return [absent; 2] };
+        [&b"size "[..], b"c_min "].map(|name| parse_arc_line(bytes, name).map_or(absent, Reading::Value))
     }
+}
+
+/// The place of `VIRTIO_BALLOON_F_DEFLATE_ON_OOM` among the digits of a virtio device's `features`.
+const DEFLATE_ON_OOM: usize = 2;
+
+/// What the balloon holds, bytes: its line in meminfo, before Linux 6.16 the difference of the two counters.
+fn balloon(meminfo: &Meminfo, vmstat: &Vmstat, page_size: u64) -> Reading<u64> {
+    let counted = vmstat.balloon_inflate.value().zip(vmstat.balloon_deflate.value());
+    let counted = counted.map(|(taken, given)| taken.saturating_sub(given).saturating_mul(page_size).min(MOST_BYTES));
+    let absent = Reading::Unsupported(Need::Feature(Feature::Balloon));
+    meminfo.balloon.value().or(counted).map_or(absent, Reading::Value)
 }
 
 fn arcstats(root: &ProcRoot) -> PathBuf {
     root.proc.join("spl/kstat/zfs/arcstats")
 }
 
-/// Decodes `/proc/meminfo` (proc_meminfo(5)).
+/// Decodes `/proc/meminfo` (proc_meminfo(5)). Before Linux 4.16 there is no sum of all pools of huge pages: the pool
+/// of the default size stands for it.
 pub fn parse_meminfo(bytes: &[u8]) -> Meminfo {
     let mut meminfo = Meminfo::default();
-    for (name, value) in lines(bytes).filter_map(split_line) {
-        if let Some(line) = meminfo.line_mut(name) {
-            *line = Reading::Value(kilobytes(value));
+    let (mut huge_pages, mut huge_page_size) = (None, None);
+    for (name, mut value) in lines(bytes).filter_map(split_line) {
+        match name {
+            b"HugePages_Total" => huge_pages = take_number(&mut value),
+            b"Hugepagesize" => huge_page_size = Some(kilobytes(value)),
+            name => {
+                if let Some(line) = meminfo.line_mut(name) {
+                    *line = Reading::Value(kilobytes(value));
+                }
+            }
         }
+    }
+    if let (None, Some(count), Some(size)) = (meminfo.hugetlb.value(), huge_pages, huge_page_size) {
+        meminfo.hugetlb = Reading::Value(count.saturating_mul(size).min(MOST_BYTES));
     }
     meminfo
 }
@@ -189,9 +232,9 @@ fn read_zram(device: &Path, buffer: &mut Buffer) -> Option<Zram> {
     })
 }
 
-/// Finds `size` in ZFS's arcstats: name, type, value.
-fn parse_arc_size(bytes: &[u8]) -> Option<u64> {
-    let mut rest = lines(bytes).find_map(|line| line.strip_prefix(b"size "))?;
+/// Finds a line in ZFS's arcstats: name (with the blank after it), type, value.
+fn parse_arc_line(bytes: &[u8], name: &[u8]) -> Option<u64> {
+    let mut rest = lines(bytes).find_map(|line| line.strip_prefix(name))?;
     take_number(&mut rest)?;
     take_bytes(&mut rest)
 }
@@ -206,6 +249,15 @@ mod tests {
         assert_eq!(meminfo.mem_total, Reading::Value(2_041_832 * 1024));
         assert_eq!(meminfo.inactive_file, Reading::Value(7 * 1024));
         assert_eq!(meminfo.percpu, Reading::Unsupported(Need::Feature(Feature::Line)));
+    }
+
+    #[test]
+    fn the_default_pool_of_huge_pages_stands_for_all_where_there_is_no_sum() {
+        let text = b"HugePages_Total:      12\nHugePages_Free: 3\nHugepagesize:       2048 kB\n";
+        assert_eq!(parse_meminfo(text).hugetlb, Reading::Value(24 << 20));
+        let newer = [&text[..], b"Hugetlb:  1048576 kB\n"].concat();
+        assert_eq!(parse_meminfo(&newer).hugetlb, Reading::Value(1 << 30));
+        assert_eq!(parse_meminfo(b"HugePages_Total: 12\n").hugetlb.value(), None);
     }
 
     #[test]
@@ -245,7 +297,34 @@ mod tests {
     }
 
     #[test]
-    fn the_arc_size_is_the_third_word() {
-        assert_eq!(parse_arc_size(b"hits 4 10\nsize                            4    123456\nc 4 1\n"), Some(123_456));
+    fn the_balloon_is_told_by_its_line_or_else_by_its_counters() {
+        let vmstat = parse_vmstat(b"balloon_inflate 700\nballoon_deflate 200\n");
+        assert_eq!(balloon(&Meminfo::default(), &vmstat, 4096), Reading::Value(500 * 4096));
+        let newer = parse_meminfo(b"MemTotal: 9 kB\nBalloon:   8 kB\n");
+        assert_eq!(balloon(&newer, &vmstat, 4096), Reading::Value(8192));
+        assert_eq!(balloon(&Meminfo::default(), &Vmstat::default(), 4096).value(), None);
+    }
+
+    #[test]
+    fn a_balloon_that_gives_way_is_still_in_the_total() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = ProcRoot::recorded(folder.path());
+        let device = root.sys.join("bus/virtio/drivers/virtio_balloon/virtio0");
+        std::fs::create_dir_all(&device).unwrap();
+        std::fs::create_dir_all(&root.proc).unwrap();
+        std::fs::write(root.proc.join("meminfo"), "MemTotal: 9 kB\nBalloon: 4 kB\n").unwrap();
+        for (features, is_in_total) in [("0010", true), ("1100", false), ("", false)] {
+            std::fs::write(device.join("features"), features).unwrap();
+            let sample = SystemReader::new().read(&root, &mut Buffer::new()).unwrap();
+            assert_eq!(sample.balloon, Reading::Value(Balloon { bytes: 4096, is_in_total }), "{features}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_arc_is_the_third_word() {
+        let text = b"hits 4 10\nsize                            4    123456\nc_min     4   77\nc 4 1\n";
+        assert_eq!(parse_arc_line(text, b"size "), Some(123_456));
+        assert_eq!(parse_arc_line(text, b"c_min "), Some(77));
+        assert_eq!(parse_arc_line(text, b"c_max "), None);
     }
 }

@@ -5,7 +5,16 @@
 //! Grouped: `groups: [{name, count, pids, <key>: value, bounds?: {<key>: "at most"|"at least"|"about"}, unknown?}]`.
 //!
 //! `memtide.free/1`: `{schema, wall_ms, host, system: {<key>: value}, unknown: {<key>: why}, ram: [{key, bytes}], overlap,
-//! swap: [{path, kind, size, used, priority}], cgroup_limit?: {path, bytes}}`.
+//! reclaimable: [{key, bytes, price: "nothing"|"read again"|"write first"|"swap"|"decision"|"none", words}],
+//! swap: [{path, kind, size, used, priority}], zram: [{name, original, compressed, used}],
+//! balloon?: {bytes, in_total}, cgroup_limit?: {path, bytes}, survey?: SURVEY}`, where the SURVEY of `--full` is
+//! `{unknown: {<part>: why}, slab?: [{cache, bytes, idle, objects, active, object_size, reclaimable}],
+//! tmpfs?: [{path, kind, used, size, inodes, unknown?}], segments?: [{id, key, uid, mode, size, rss, swap, attached,
+//! standing, creator, creator_alive, pids}], posix?: [{path, uid, allocated, length, modified_s, standing, pids}],
+//! loose?: [{path, kind, bytes, at_most, pids, holders}], extent: {processes, seen, denied, hiding},
+//! swap_by_process: [{pid, uid, swap, swap_pss, command}], settings?: [{key, value, says, unknown?}],
+//! zones?: [{node, zone, free, min, low, high, managed}]}`; `standing` is "in use", "idle" or "leaked", `at_most` tells
+//! that the size is what is mapped of it, `pids` are at most eight.
 //!
 //! `memtide.diagnose/1`: `{schema, wall_ms, host, began_wall_ms, watched_ms, samples, processes, asked?: {pid, start_time},
 //! outcome: "leaking"|"growing"|"not enough data"|"clear", needs_ms?, headline: SENTENCE, sentences: [SENTENCE],
@@ -31,10 +40,12 @@
 mod inspect;
 mod report;
 mod story;
+mod survey;
 
 pub use inspect::inspect;
 pub use report::report;
 pub use story::story;
+pub use survey::survey;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -42,6 +53,7 @@ use crate::model::account::Account;
 use crate::model::field::{ProcessField, SYSTEM_FIELDS, Unit, Value};
 use crate::model::group::{Bound, Group};
 use crate::model::reading::Reading;
+use crate::model::reclaim::{Reclaim, reclaimable};
 use crate::model::snapshot::Snapshot;
 
 /// Processes, the columns chosen, in the order given.
@@ -116,6 +128,13 @@ pub fn machine(snapshot: &Snapshot) -> Json {
                "priority": device.priority})
     };
     document.insert("swap".into(), snapshot.sample.system.swaps.iter().map(swap).collect());
+    let reclaim = |reclaim: Reclaim| json!({"key": reclaim.key, "bytes": reclaim.bytes, "price": reclaim.price.word(), "words": reclaim.words});
+    document.insert("reclaimable".into(), reclaimable(&snapshot.sample.system).into_iter().map(reclaim).collect());
+    let zram = |zram: &crate::model::system::Zram| json!({"name": zram.name.escaped(), "original": zram.original, "compressed": zram.compressed, "used": zram.used});
+    document.insert("zram".into(), snapshot.sample.system.zram.iter().map(zram).collect());
+    if let Some(balloon) = snapshot.sample.system.balloon.value() {
+        document.insert("balloon".into(), json!({"bytes": balloon.bytes, "in_total": balloon.is_in_total}));
+    }
     if let Some(Some(limit)) = snapshot.sample.system.cgroup_limit.as_ref().value() {
         document.insert("cgroup_limit".into(), json!({"path": limit.path.escaped(), "bytes": limit.limit}));
     }

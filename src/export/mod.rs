@@ -6,6 +6,7 @@ pub mod inspect;
 pub mod json;
 pub mod report;
 pub mod runtime;
+pub mod sheet;
 pub mod story;
 pub mod table;
 mod wrap;

@@ -3,6 +3,50 @@
 use super::reading::Reading;
 use super::system::SystemSample;
 
+macro_rules! layers {
+    ($($(#[$doc:meta])* $layer:ident $key:literal $title:literal,)*) => {
+        /// What a part belongs to where all of RAM is drawn: a layer of the stack, from the bottom.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Layer { $($(#[$doc])* $layer,)* }
+
+        impl Layer {
+            /// Every layer, from the bottom.
+            pub const ALL: &[Self] = &[$(Self::$layer),*];
+
+            /// Its name in JSON and CSV.
+            pub fn key(self) -> &'static str {
+                match self { $(Self::$layer => $key,)* }
+            }
+
+            /// Its name for people, in at most eleven columns.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$layer => $title,)* }
+            }
+        }
+    };
+}
+
+layers! {
+    /// Memory of programs.
+    Anon "anon" "anonymous",
+    /// Shared memory and tmpfs.
+    Shmem "shmem" "shared",
+    /// Objects of the kernel, page tables, stacks: not to be given back.
+    Kernel "kernel" "kernel",
+    /// Pools set aside or compressed: huge pages, zram, zswap, the ZFS ARC.
+    Pool "pool" "pools",
+    /// What nobody accounts for.
+    Unaccounted "unaccounted" "unaccounted",
+    /// File pages that must be written first.
+    Dirty "dirty" "dirty files",
+    /// File pages that can go.
+    Cache "cache" "clean files",
+    /// Caches of the kernel that can shrink.
+    Slab "slab" "slab cache",
+    /// Nothing.
+    Free "free" "free",
+}
+
 /// A part of RAM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
@@ -10,8 +54,10 @@ pub struct Part {
     pub key: &'static str,
     /// Its name for people.
     pub title: &'static str,
-    /// What it is, and whether it can be given back.
+    /// What it is, and what it takes to have it back.
     pub help: &'static str,
+    /// What it belongs to.
+    pub layer: Layer,
     /// Bytes.
     pub bytes: u64,
 }
@@ -31,9 +77,10 @@ pub struct Account {
 impl Account {
     /// The account of a machine; `None` where MemTotal or MemFree is unknown.
     ///
-    /// `Cached` contains `Shmem`; `VmallocUsed` contains `KernelStack` where stacks are mapped (`CONFIG_VMAP_STACK`,
-    /// the default on x86-64 and Arm64). Pages of zram, of zswap and of the ZFS ARC are in no other counter. Pages
-    /// that the balloon took are not in MemTotal (Documentation/filesystems/proc.rst, mm/page_alloc.c,
+    /// `Cached` contains `Shmem`; `Dirty` is a part of the other file pages and of the buffers; `VmallocUsed` contains
+    /// `KernelStack` where stacks are mapped; `KReclaimable` is `SReclaimable` and what else can shrink. Pages of zram,
+    /// of zswap and of the ZFS ARC are in no other counter. Pages that the balloon took are in MemTotal only where the
+    /// balloon gives way when memory runs out (Documentation/filesystems/proc.rst, mm/page_alloc.c,
     /// drivers/virtio/virtio_balloon.c).
     pub fn of(system: &SystemSample) -> Option<Self> {
         let mem = &system.meminfo;
@@ -43,44 +90,90 @@ impl Account {
         let less = |whole: Reading<u64>, part: Reading<u64>| {
             whole.value().map(|whole| whole.saturating_sub(part.value().unwrap_or(0)))
         };
+        let file = less(mem.cached, mem.shmem);
+        let dirty = mem.dirty_cache().value();
+        // What is dirty is taken for file pages first, and for buffers where it is more than these.
+        let dirty_file = dirty.unwrap_or(0).min(file.unwrap_or(0));
+        let dirty_buffers = dirty.unwrap_or(0) - dirty_file;
+        let misc = mem.kreclaimable.value().zip(mem.s_reclaimable.value());
         let zram = system.zram.iter().map(|device| device.used).sum();
+        let balloon = system.balloon.value().filter(|balloon| balloon.is_in_total).map(|balloon| balloon.bytes);
         let rows = [
-            ("anon", "anonymous", "heaps, stacks and private mappings of processes", known(mem.anon_pages)),
-            ("file", "page cache", "contents of files; what is clean can be given back", less(mem.cached, mem.shmem)),
-            ("buffers", "buffers", "block device buffers; can be given back", known(mem.buffers)),
-            (
-                "shmem",
-                "shared, tmpfs",
-                "tmpfs, /dev/shm, SysV and memfd segments; only swap takes it",
-                known(mem.shmem),
-            ),
-            ("slab_reclaimable", "slab, reclaimable", "dentries, inodes; can be given back", known(mem.s_reclaimable)),
-            ("slab_unreclaimable", "slab, kept", "kernel objects", known(mem.s_unreclaim)),
-            ("page_tables", "page tables", "grow with mapped memory and with processes", known(mem.page_tables)),
-            ("sec_page_tables", "VM page tables", "of virtual machines", known(mem.sec_page_tables)),
-            ("kernel_stack", "kernel stacks", "16 KiB a thread", known(mem.kernel_stack)),
-            ("percpu", "per CPU", "per-CPU allocations; grow with cgroups", known(mem.percpu)),
-            ("vmalloc", "vmalloc", "modules, BPF, large kernel buffers", less(mem.vmalloc_used, mem.kernel_stack)),
-            ("hugetlb", "huge pages", "reserved pools, used or not", known(mem.hugetlb)),
-            ("zswap", "zswap", "compressed swap in RAM", known(mem.zswap)),
-            ("zram", "zram", "compressed swap devices in RAM", (!system.zram.is_empty()).then_some(zram)),
-            ("zfs_arc", "ZFS ARC", "ZFS cache; shrinks under pressure", known(system.zfs_arc)),
-            ("corrupted", "broken", "memory found broken", known(mem.hardware_corrupted)),
+            row("anon", Layer::Anon, known(mem.anon_pages)),
+            row("shmem", Layer::Shmem, known(mem.shmem)),
+            row("file_clean", Layer::Cache, file.map(|file| file - dirty_file)),
+            row("file_dirty", Layer::Dirty, dirty),
+            row("buffers", Layer::Cache, mem.buffers.value().map(|buffers| buffers.saturating_sub(dirty_buffers))),
+            row("slab_reclaimable", Layer::Slab, known(mem.s_reclaimable)),
+            row("other_reclaimable", Layer::Slab, misc.map(|(all, slab)| all.saturating_sub(slab))),
+            row("slab_unreclaimable", Layer::Kernel, known(mem.s_unreclaim)),
+            row("page_tables", Layer::Kernel, known(mem.page_tables)),
+            row("sec_page_tables", Layer::Kernel, known(mem.sec_page_tables)),
+            row("kernel_stack", Layer::Kernel, known(mem.kernel_stack)),
+            row("percpu", Layer::Kernel, known(mem.percpu)),
+            row("vmalloc", Layer::Kernel, known(mem.vmalloc())),
+            row("bounce", Layer::Kernel, known(mem.bounce)),
+            row("writeback_tmp", Layer::Kernel, known(mem.writeback_tmp)),
+            row("hugetlb", Layer::Pool, known(mem.hugetlb)),
+            row("zswap", Layer::Pool, known(mem.zswap)),
+            row("zram", Layer::Pool, (!system.zram.is_empty()).then_some(zram)),
+            row("zfs_arc", Layer::Pool, known(system.zfs_arc)),
+            row("balloon", Layer::Pool, balloon),
+            row("corrupted", Layer::Kernel, known(mem.hardware_corrupted)),
         ];
-        let mut parts: Vec<Part> = rows
-            .into_iter()
-            .filter_map(|(key, title, help, bytes)| Some(Part { key, title, help, bytes: bytes? }))
-            .collect();
-        let accounted = free + parts.iter().map(|part| part.bytes).sum::<u64>();
-        parts.push(Part {
-            key: "unaccounted",
-            title: "unaccounted",
-            help: "drivers (network buffers, GPU), the hypervisor: no counter has it",
-            bytes: total.saturating_sub(accounted),
-        });
-        parts.push(Part { key: "free", title: "free", help: "holds nothing", bytes: free });
+        let mut parts: Vec<Part> = rows.into_iter().flatten().collect();
+        let accounted = parts.iter().fold(free, |sum, part| sum.saturating_add(part.bytes));
+        parts.extend(row("unaccounted", Layer::Unaccounted, Some(total.saturating_sub(accounted))));
+        parts.extend(row("free", Layer::Free, Some(free)));
         Some(Self { total, parts, overlap: accounted.saturating_sub(total) })
     }
+
+    /// Bytes of each layer, in the order of [`Layer::ALL`].
+    pub fn layers(&self) -> [u64; Layer::ALL.len()] {
+        let mut layers = [0u64; Layer::ALL.len()];
+        for part in &self.parts {
+            let layer = &mut layers[part.layer as usize];
+            *layer = layer.saturating_add(part.bytes);
+        }
+        layers
+    }
+
+    /// A part by its key.
+    pub fn part(&self, key: &str) -> Option<&Part> {
+        self.parts.iter().find(|part| part.key == key)
+    }
+}
+
+/// Titles and helps of the parts.
+const TEXTS: [(&str, &str, &str); 23] = [
+    ("anon", "anonymous", "heaps, stacks, private mappings of processes; only swap takes it"),
+    ("shmem", "shared, tmpfs", "tmpfs, /dev/shm, SysV and memfd segments; only swap takes it"),
+    ("file_clean", "files, clean", "contents of files; given back at once, read again when needed"),
+    ("file_dirty", "files, dirty", "contents of files that must be written to disk first"),
+    ("buffers", "buffers", "block device buffers; given back at once"),
+    ("slab_reclaimable", "slab, reclaimable", "dentries, inodes; can be given back, looked up anew"),
+    ("other_reclaimable", "reclaimable, other", "kernel memory beside slab that can be given back"),
+    ("slab_unreclaimable", "slab, kept", "kernel objects"),
+    ("page_tables", "page tables", "grow with mapped memory and with processes"),
+    ("sec_page_tables", "VM page tables", "of virtual machines and I/O"),
+    ("kernel_stack", "kernel stacks", "16 KiB a thread"),
+    ("percpu", "per CPU", "per-CPU allocations; grow with cgroups"),
+    ("vmalloc", "vmalloc", "modules, BPF, large kernel buffers"),
+    ("bounce", "bounce buffers", "copies for devices that can't reach all of RAM"),
+    ("writeback_tmp", "FUSE writes", "copies that FUSE file systems write from"),
+    ("hugetlb", "huge pages", "reserved pools, used or not; sysctl vm.nr_hugepages"),
+    ("zswap", "zswap", "compressed swap in RAM"),
+    ("zram", "zram", "compressed swap devices in RAM"),
+    ("zfs_arc", "ZFS ARC", "ZFS cache; shrinks under pressure"),
+    ("balloon", "balloon", "taken by the hypervisor; given back where memory runs out"),
+    ("corrupted", "broken", "memory found broken"),
+    ("unaccounted", "unaccounted", "drivers (network buffers, GPU), the hypervisor: no counter has it"),
+    ("free", "free", "holds nothing"),
+];
+
+fn row(key: &'static str, layer: Layer, bytes: Option<u64>) -> Option<Part> {
+    let (_, title, help) = TEXTS.iter().find(|(other, ..)| *other == key)?;
+    Some(Part { key, title, help, layer, bytes: bytes? })
 }
 
 #[cfg(test)]
@@ -88,6 +181,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::system::{Balloon, Meminfo};
     use crate::model::testing;
 
     #[test]
@@ -95,10 +189,42 @@ mod tests {
         let snapshot = testing::snapshot(Vec::new());
         let account = Account::of(&snapshot.sample.system).unwrap();
         assert_eq!(account.parts.iter().map(|part| part.bytes).sum::<u64>(), account.total + account.overlap);
-        let part = |key| account.parts.iter().find(|part| part.key == key).map(|part| part.bytes >> 20);
-        assert_eq!(part("file"), Some(164), "shared memory is in Cached and is not counted twice");
+        let part = |key| account.part(key).map(|part| part.bytes >> 20);
+        assert_eq!(part("file_clean"), Some(164), "shared memory is in Cached and is not counted twice");
         assert_eq!(part("unaccounted"), Some(129));
         assert_eq!(part("hugetlb"), None, "what this kernel does not report is left out");
+        assert_eq!(account.layers().iter().sum::<u64>(), account.total);
+        assert_eq!(account.layers()[Layer::Kernel as usize] >> 20, 36 + 18 + 12 + 8);
+    }
+
+    #[test]
+    fn what_is_dirty_is_no_second_time_clean() {
+        let mut system = testing::snapshot(Vec::new()).sample.system.clone();
+        let parts = |system: &SystemSample| {
+            let account = Account::of(system).unwrap();
+            let sum: u64 = account.parts.iter().map(|part| part.bytes).sum();
+            assert_eq!(sum, account.total);
+            ["file_clean", "file_dirty", "buffers"].map(|key| account.part(key).map(|part| part.bytes >> 20))
+        };
+        assert_eq!(parts(&system), [Some(164), None, Some(4)]);
+        system.meminfo.dirty = Reading::Value(14 << 20);
+        assert_eq!(parts(&system), [Some(150), Some(14), Some(4)]);
+        // More than all file pages: the rest is in block devices.
+        system.meminfo.dirty = Reading::Value(166 << 20);
+        assert_eq!(parts(&system), [Some(0), Some(166), Some(2)]);
+    }
+
+    #[test]
+    fn a_balloon_counts_where_the_total_still_holds_it() {
+        let mut system = testing::snapshot(Vec::new()).sample.system.clone();
+        let parts = |system: &SystemSample| {
+            let account = Account::of(system).unwrap();
+            ["balloon", "unaccounted"].map(|key| account.part(key).map(|part| part.bytes >> 20))
+        };
+        system.balloon = Reading::Value(Balloon { bytes: 100 << 20, is_in_total: false });
+        assert_eq!(parts(&system), [None, Some(129)]);
+        system.balloon = Reading::Value(Balloon { bytes: 100 << 20, is_in_total: true });
+        assert_eq!(parts(&system), [Some(100), Some(29)]);
     }
 
     #[test]
@@ -106,16 +232,32 @@ mod tests {
         assert_eq!(Account::of(&SystemSample::default()), None);
     }
 
+    #[test]
+    fn every_part_has_a_layer_and_layers_stand_in_their_order() {
+        let mut system = SystemSample::default();
+        for name in Meminfo::LINES {
+            *system.meminfo.line_mut(name.as_bytes()).unwrap() = Reading::Value(1);
+        }
+        system.zfs_arc = Reading::Value(1);
+        system.balloon = Reading::Value(Balloon { bytes: 1, is_in_total: true });
+        let account = Account::of(&system).unwrap();
+        // zram has devices, not a line.
+        assert_eq!(account.parts.len(), TEXTS.len() - 1);
+        assert!(Layer::ALL.iter().enumerate().all(|(place, layer)| *layer as usize == place));
+        assert!(Layer::ALL.iter().all(|layer| layer.title().len() <= 11));
+    }
+
     proptest! {
         #[test]
-        fn whatever_the_kernel_says_the_sum_holds(values in proptest::collection::vec(0u64..1 << 45, 38)) {
+        fn whatever_the_kernel_says_the_sum_holds(values in proptest::collection::vec(0u64..1 << 45, 64)) {
             let mut system = SystemSample::default();
-            for (name, value) in crate::model::system::Meminfo::LINES.iter().zip(values) {
+            for (name, value) in Meminfo::LINES.iter().zip(values) {
                 *system.meminfo.line_mut(name.as_bytes()).unwrap() = Reading::Value(value);
             }
             let account = Account::of(&system).unwrap();
             let sum: u64 = account.parts.iter().map(|part| part.bytes).sum();
             prop_assert_eq!(sum, account.total + account.overlap);
+            prop_assert_eq!(account.layers().iter().sum::<u64>(), sum);
         }
     }
 }

@@ -11,10 +11,12 @@ pub mod key;
 pub mod process;
 pub mod query;
 pub mod reading;
+pub mod reclaim;
 pub mod runtime;
 pub mod sample;
 pub mod shell;
 pub mod snapshot;
+pub mod survey;
 pub mod system;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -76,6 +76,18 @@ pub enum Feature {
     /// The recording that this comes from does not have it: it was written before memtide knew the quantity, or by a
     /// version that knows more.
     Recording,
+    /// Per-cache figures of the slab allocator: `CONFIG_SLUB_DEBUG` or SLAB.
+    SlabInfo,
+    /// A balloon driver.
+    Balloon,
+    /// Another file system is mounted over this one.
+    Covered,
+    /// A limit: without one the kernel does not count what a file system in RAM holds.
+    Limit,
+    /// The folder of POSIX shared memory.
+    DevShm,
+    /// The running machine: a recorded tree does not have it.
+    Live,
 }
 
 impl Need {
@@ -89,6 +101,12 @@ impl Need {
             Self::Feature(Feature::MemoryController) => "needs the cgroup memory controller".into(),
             Self::Feature(Feature::Line) => "this kernel does not report it".into(),
             Self::Feature(Feature::SysvIpc) => "needs a kernel with System V IPC (CONFIG_SYSVIPC)".into(),
+            Self::Feature(Feature::SlabInfo) => "this kernel has no /proc/slabinfo (CONFIG_SLUB_DEBUG)".into(),
+            Self::Feature(Feature::Balloon) => "this kernel has no balloon driver".into(),
+            Self::Feature(Feature::Covered) => "another file system is mounted over it: no path leads to it".into(),
+            Self::Feature(Feature::Limit) => "it has no limit, and so the kernel does not count what it holds".into(),
+            Self::Feature(Feature::DevShm) => "there is no /dev/shm".into(),
+            Self::Feature(Feature::Live) => "it is not recorded".into(),
             Self::Feature(Feature::Zfs) => "ZFS is not loaded".into(),
             Self::Feature(Feature::Recording) => "the recording does not have it".into(),
             Self::NotApplicable => "does not apply here".into(),

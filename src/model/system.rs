@@ -23,6 +23,12 @@ pub struct SystemSample {
     pub zram: Vec<Zram>,
     /// ZFS ARC size, `/proc/spl/kstat/zfs/arcstats`.
     pub zfs_arc: Reading<u64>,
+    /// The least that the ARC shrinks to under pressure, `c_min` of the same file.
+    #[serde(default)]
+    pub zfs_arc_min: Reading<u64>,
+    /// What a hypervisor has taken back.
+    #[serde(default)]
+    pub balloon: Reading<Balloon>,
     /// The tightest memory limit of our own cgroup and its ancestors; `None` where nothing limits us.
     pub cgroup_limit: Reading<Option<CgroupLimit>>,
     /// The control groups with processes in them that a limit below MemTotal binds, by path; each is read every few
@@ -55,6 +61,7 @@ macro_rules! kernel_lines {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident = $line:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
         pub struct $name { $($(#[$field_doc])* pub $field: Reading<u64>,)* }
 
         impl $name {
@@ -108,8 +115,10 @@ kernel_lines! {
         zswapped = "Zswapped",
         /// Pages that wait to be written.
         dirty = "Dirty",
-        /// Pages being written.
+        /// Pages being written, those on their way to swap included.
         writeback = "Writeback",
+        /// Copies that FUSE file systems write from.
+        writeback_tmp = "WritebackTmp",
         /// Anonymous pages mapped by processes.
         anon_pages = "AnonPages",
         /// File pages mapped by processes.
@@ -138,7 +147,7 @@ kernel_lines! {
         commit_limit = "CommitLimit",
         /// What has been promised.
         committed_as = "Committed_AS",
-        /// vmalloc in use.
+        /// vmalloc in use (Linux 5.3; before that zero, or address space and not memory).
         vmalloc_used = "VmallocUsed",
         /// Per-CPU allocations (Linux 4.20 here).
         percpu = "Percpu",
@@ -176,6 +185,10 @@ kernel_lines! {
         refault_anon = "workingset_refault_anon",
         /// File pages that came back soon after they were evicted (`workingset_refault` before Linux 5.9).
         refault_file = "workingset_refault_file",
+        /// Pages that the balloon driver has taken (`CONFIG_MEMORY_BALLOON`).
+        balloon_inflate = "balloon_inflate",
+        /// Pages that it has given back.
+        balloon_deflate = "balloon_deflate",
     }
 }
 
@@ -229,6 +242,17 @@ pub struct Zram {
     pub used: u64,
 }
 
+/// Memory that a balloon driver has taken from this machine for its hypervisor: `Balloon` of `/proc/meminfo` (Linux
+/// 6.16), before that what `/proc/vmstat` has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balloon {
+    /// Bytes.
+    pub bytes: u64,
+    /// Whether MemTotal still counts it: a virtio balloon that gives pages back where memory runs out
+    /// (`VIRTIO_BALLOON_F_DEFLATE_ON_OOM`) leaves MemTotal as it is, others lower it.
+    pub is_in_total: bool,
+}
+
 /// System V shared memory segments (proc_sysvipc(5)). A segment stays until it is removed, whoever made it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SysvShm {
@@ -254,6 +278,22 @@ impl Meminfo {
         self.mem_total.and_then(|total| self.mem_available.map(|available| total.saturating_sub(available)))
     }
 
+    /// Memory of `vmalloc`, kernel stacks not counted where they are mapped (`CONFIG_VMAP_STACK`, the default on x86-64
+    /// and Arm64). Kernels before Linux 5.3 write zero or count address space; `Percpu` is younger than the latter.
+    pub fn vmalloc(&self) -> Reading<u64> {
+        let stacks = self.kernel_stack.value().unwrap_or(0);
+        match (self.vmalloc_used, self.percpu.value()) {
+            (Reading::Value(1..), None) | (Reading::Value(0), _) => Reading::Unsupported(Need::Kernel(5, 3)),
+            (used, _) => used.map(|used| used.saturating_sub(stacks)),
+        }
+    }
+
+    /// File pages and buffers that must be written before they can be given back. Pages of tmpfs are never dirty.
+    pub fn dirty_cache(&self) -> Reading<u64> {
+        let cache = self.cached.value().unwrap_or(0).saturating_sub(self.shmem.value().unwrap_or(0));
+        self.dirty.map(|dirty| dirty.min(cache + self.buffers.value().unwrap_or(0)))
+    }
+
     /// Swap in use.
     pub fn swap_used(&self) -> Reading<u64> {
         self.swap_total.and_then(|total| self.swap_free.map(|free| total.saturating_sub(free)))
@@ -265,11 +305,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn vmalloc_is_known_from_the_kernel_on_that_counts_pages() {
+        let vmalloc = |used: u64, percpu: Option<u64>| {
+            let mut meminfo = Meminfo { vmalloc_used: Reading::Value(used), ..Meminfo::default() };
+            meminfo.kernel_stack = Reading::Value(10);
+            if let Some(percpu) = percpu {
+                meminfo.percpu = Reading::Value(percpu);
+            }
+            meminfo.vmalloc()
+        };
+        let too_old = Reading::Unsupported(Need::Kernel(5, 3));
+        assert_eq!(vmalloc(70, Some(5)), Reading::Value(60));
+        assert_eq!(vmalloc(0, None), too_old, "Linux 4.4 to 4.19");
+        assert_eq!(vmalloc(0, Some(5)), too_old, "Linux 4.20 to 5.2");
+        assert_eq!(vmalloc(153_204, None), too_old, "Linux 3.10 counts address space");
+    }
+
+    #[test]
     fn a_sample_from_before_a_quantity_was_known_can_be_read() {
         let mut value = serde_json::to_value(SystemSample::default()).unwrap();
         let fields = value.as_object_mut().unwrap();
-        for added_later in ["bound_groups", "sysv_shm"] {
+        for added_later in ["bound_groups", "sysv_shm", "zfs_arc_min", "balloon"] {
             assert!(fields.remove(added_later).is_some(), "{added_later}");
+        }
+        for (part, added_later) in [("meminfo", "writeback_tmp"), ("vmstat", "balloon_inflate")] {
+            let lines = fields[part].as_object_mut().unwrap();
+            assert!(lines.remove(added_later).is_some(), "{added_later}");
         }
         assert_eq!(serde_json::from_value::<SystemSample>(value).unwrap(), SystemSample::default());
     }

@@ -302,6 +302,12 @@ fn encode_state<T>(reading: &Reading<T>) -> u64 {
                 Feature::Zfs => 3,
                 Feature::SysvIpc => 4,
                 Feature::Recording => 5,
+                Feature::SlabInfo => 6,
+                Feature::Balloon => 7,
+                Feature::Covered => 8,
+                Feature::Limit => 9,
+                Feature::DevShm => 10,
+                Feature::Live => 11,
             };
             6 | code << 8
         }
@@ -323,6 +329,12 @@ fn decode_state<T>(state: u64) -> Option<Reading<T>> {
         (6, 2) => Reading::Unsupported(Need::Feature(Feature::Line)),
         (6, 3) => Reading::Unsupported(Need::Feature(Feature::Zfs)),
         (6, 4) => Reading::Unsupported(Need::Feature(Feature::SysvIpc)),
+        (6, 6) => Reading::Unsupported(Need::Feature(Feature::SlabInfo)),
+        (6, 7) => Reading::Unsupported(Need::Feature(Feature::Balloon)),
+        (6, 8) => Reading::Unsupported(Need::Feature(Feature::Covered)),
+        (6, 9) => Reading::Unsupported(Need::Feature(Feature::Limit)),
+        (6, 10) => Reading::Unsupported(Need::Feature(Feature::DevShm)),
+        (6, 11) => Reading::Unsupported(Need::Feature(Feature::Live)),
         (7, _) => Reading::Unsupported(Need::NotApplicable),
         _ => Reading::Unsupported(Need::Feature(Feature::Recording)),
     })
@@ -348,6 +360,12 @@ mod tests {
             Feature::MemoryController,
             Feature::Line,
             Feature::Zfs,
+            Feature::SlabInfo,
+            Feature::Balloon,
+            Feature::Covered,
+            Feature::Limit,
+            Feature::DevShm,
+            Feature::Live,
             Feature::SysvIpc,
             Feature::Recording,
         ];

@@ -10,7 +10,7 @@ use crate::model::process::{Identity, Resident, Rollup, Stat, Status};
 use crate::model::reading::{BootMs, Reading, Stamped};
 use crate::model::runtime::Settings;
 use crate::model::sample::{Host, Scan};
-use crate::model::system::{Meminfo, Pressure, Stall, SwapDevice, SystemSample, SysvShm, Vmstat, Zram};
+use crate::model::system::{Balloon, Meminfo, Pressure, Stall, SwapDevice, SystemSample, SysvShm, Vmstat, Zram};
 use crate::model::text::Text;
 
 /// What a sample says of itself.
@@ -41,9 +41,10 @@ cells! {
     } [users,]
     SystemSample {
         meminfo: Meminfo = "bytes", vmstat: Vmstat = "", pressure: Reading<Pressure> = "",
-        zfs_arc: Reading<u64> = "bytes", cgroup_limit: Reading<Option<CgroupLimit>> = "",
+        zfs_arc: Reading<u64> = "bytes", zfs_arc_min: Reading<u64> = "bytes", balloon: Reading<Balloon> = "", cgroup_limit: Reading<Option<CgroupLimit>> = "",
         sysv_shm: Reading<SysvShm> = "", uptime_s: u64 = "s",
     } [swaps, zram, bound_groups,]
+    Balloon { bytes: u64 = "bytes", is_in_total: bool = "", }
     Pressure { some: Stall = "", full: Stall = "", }
     Stall { avg10: f32 = "percent", avg60: f32 = "percent", avg300: f32 = "percent", total_us: u64 = "us", }
     SysvShm {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::inspect::InspectWish;
+use super::system::SystemWish;
 use crate::analyze::evidence::EvidenceWish;
 use crate::collect::demand::Demand;
 use crate::model::key::ProcessKey;
@@ -27,6 +28,8 @@ pub struct Request {
     pub evidence: Option<EvidenceWish>,
     /// The process that is shown whole, if one is.
     pub inspect: Option<InspectWish>,
+    /// What the view of the machine wishes, if it is shown.
+    pub system: Option<SystemWish>,
     /// The moment to show; `None` shows the newest sample.
     pub at: Option<BootMs>,
     /// How many seconds of a recording pass in one; `None` while it stands still. The live past stands still always.

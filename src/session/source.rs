@@ -22,6 +22,11 @@ pub trait Source {
     fn inspector(&self) -> Option<Inspector> {
         None
     }
+
+    /// Where more can be read than a sample has, if there is such a place.
+    fn survey_root(&self) -> Option<ProcRoot> {
+        None
+    }
 }
 
 /// The running kernel, or one recorded tree read again and again.
@@ -40,6 +45,10 @@ impl LiveSource {
 impl Source for LiveSource {
     fn next(&mut self, demand: &Demand, interval: Duration) -> Result<Sample, CollectError> {
         self.collector.sample(demand, interval)
+    }
+
+    fn survey_root(&self) -> Option<ProcRoot> {
+        Some(self.root.clone())
     }
 
     fn inspector(&self) -> Option<Inspector> {
@@ -96,5 +105,9 @@ impl Source for FixtureSource {
                 look_at(trees[shown].clone())(wish)
             })
         }))
+    }
+
+    fn survey_root(&self) -> Option<ProcRoot> {
+        self.trees.first().cloned()
     }
 }

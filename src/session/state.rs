@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::request::Request;
+use super::system::SystemView;
 use super::timeline::Timeline;
 use super::update::{Ended, Update};
 use crate::analyze::history::{EndedTrack, History};
 use crate::model::judgement::{Analysis, Judged, Quantity, Subject};
 use crate::model::sample::Sample;
 use crate::model::snapshot::Snapshot;
+use crate::model::survey::Survey;
 
 /// What is known so far.
 #[derive(Default)]
@@ -17,6 +19,7 @@ pub struct Session {
     timeline: Timeline,
     latest: Option<Arc<Snapshot>>,
     ended: Arc<[Ended]>,
+    survey: Option<Arc<Survey>>,
 }
 
 impl Session {
@@ -28,6 +31,7 @@ impl Session {
             timeline: Timeline::default(),
             latest: self.latest.clone(),
             ended: Arc::clone(&self.ended),
+            survey: None,
         }
     }
 
@@ -63,6 +67,11 @@ impl Session {
         self.latest = Some(snapshot);
     }
 
+    /// Takes in what was surveyed; `None` forgets it.
+    pub fn take_survey(&mut self, survey: Option<Arc<Survey>>) {
+        self.survey = survey;
+    }
+
     /// What the request wants to see; `None` before the first sample.
     pub fn answer(&self, request: &Request) -> Option<Update> {
         let latest = self.latest.as_ref()?;
@@ -84,6 +93,10 @@ impl Session {
             let finding = snapshot.analysis.findings.iter().find(|finding| wish.is_about(finding))?;
             self.history.evidence(finding, wish, now)
         });
+        let system = request.system.as_ref().map(|wish| SystemView {
+            layers: self.history.layer_points(now, wish.span, wish.points),
+            survey: self.survey.as_ref().filter(|_| !is_past).map(Arc::clone),
+        });
         let ended = if is_past {
             self.ended.iter().filter(|ended| ended.at <= now).cloned().collect()
         } else {
@@ -94,6 +107,7 @@ impl Session {
             series: series.collect(),
             evidence,
             inspection: None,
+            system,
             ended,
             timeline: self.timeline.span(now, is_past),
             replay: None,
@@ -165,6 +179,7 @@ mod tests {
             machine_span: Duration::from_secs(40),
             evidence: None,
             inspect: None,
+            system: None,
             at,
             play: None,
             hunt: None,

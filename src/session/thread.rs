@@ -12,11 +12,13 @@ use super::inspect::{Inspecting, Inspector, Looked};
 use super::request::Request;
 use super::source::Source;
 use super::state::Session;
+use super::survey::Surveys;
 use super::taping::Taping;
 use super::update::Update;
 use crate::collect::demand::Demand;
 use crate::model::key::ProcessKey;
 use crate::model::sample::Sample;
+use crate::model::survey::{Survey, SurveyWish};
 use crate::record::recorder::Settings;
 
 /// What a session tells its face.
@@ -32,6 +34,7 @@ pub enum Published {
 pub struct SessionHandle {
     messages: Sender<Message>,
     wish: Arc<Wish>,
+    surveys: Surveys,
 }
 
 enum Message {
@@ -39,6 +42,7 @@ enum Message {
     Request(Box<Request>),
     Looked(ProcessKey, Looked),
     Record(Option<Box<Settings>>),
+    Survey(Option<Arc<Survey>>),
     Failed(String),
     End,
 }
@@ -86,12 +90,19 @@ impl SessionHandle {
             changed: Condvar::new(),
             waiting: AtomicU32::new(0),
         });
+        let survey_root = source.survey_root();
+        let for_surveys = messages.clone();
+        let surveys = Surveys::new(survey_root, move || {
+            let messages = for_surveys.clone();
+            Box::new(move |survey| messages.send(Message::Survey(survey)).is_ok())
+        });
+        surveys.ask(wish_of(&first));
         let inspector = source.inspector();
         let collector = CollectorThread { source, wish: Arc::clone(&wish), messages: messages.clone() };
         Builder::new().name("collect".into()).spawn(move || collector.run())?;
         let (waiting, back) = (Arc::clone(&wish), messages.clone());
         Builder::new().name("session".into()).spawn(move || run(&inbox, &back, &waiting, inspector, first, publish))?;
-        Ok(Self { messages, wish })
+        Ok(Self { messages, wish, surveys })
     }
 
     /// Replaces the wish. It is answered at once from what is known; what has to be read for it comes with the next
@@ -105,6 +116,7 @@ impl SessionHandle {
             self.wish.changed.notify_one();
         }
         drop(state);
+        self.surveys.ask(wish_of(&request));
         // A session that has failed no longer listens, and has said so.
         let _ = self.messages.send(Message::Request(Box::new(request)));
     }
@@ -124,6 +136,11 @@ impl Drop for SessionHandle {
         self.wish.changed.notify_one();
         let _ = self.messages.send(Message::End);
     }
+}
+
+/// What is to be surveyed for a request.
+fn wish_of(request: &Request) -> SurveyWish {
+    request.system.as_ref().map(|wish| wish.survey).unwrap_or_default()
 }
 
 fn run(
@@ -154,6 +171,7 @@ fn run(
                 inspecting.want(request.inspect, request.interval, send);
             }
             Message::Looked(key, looked) => inspecting.take(key, looked),
+            Message::Survey(survey) => session.take_survey(survey),
             Message::Record(settings) => {
                 // It may be of the same file: the old one lets go of it first.
                 drop(taping.take());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::inspect::Looked;
 use super::request::Hunt;
+use super::system::SystemView;
 use crate::analyze::events::Event;
 use crate::analyze::evidence::Evidence;
 use crate::model::key::ProcessKey;
@@ -26,6 +27,8 @@ pub struct Update {
     pub evidence: Option<Evidence>,
     /// What came of the last look at the process that is shown whole; `None` before the first, and of the past.
     pub inspection: Option<Looked>,
+    /// What the view of the machine asked for.
+    pub system: Option<SystemView>,
     /// Processes that ended before that moment and are still remembered, the latest first.
     pub ended: Arc<[Ended]>,
     /// How far the past reaches and where in it we are.

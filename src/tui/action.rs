@@ -35,6 +35,7 @@ pub enum Action {
     SearchPrevious,
     Follow,
     ShowLeaks,
+    ShowSystem,
     OpenSortMenu,
     ReverseSort,
     SortByNext,
@@ -159,6 +160,7 @@ actions! {
     Find {
         Filter "filter" "Filter" ["/", "F4"] bar "filter", "Narrows the list by an expression such as rss>100M user=app node.";
         ShowLeaks "leaks" "Leaks" ["V"] bar "leaks", "Shows what grows, ranked by what it fills first, with the evidence drawn.";
+        ShowSystem "system" "System" ["y"], "Shows where every byte of RAM and swap is: over time, by slab cache, by tmpfs and segment, by process, by setting.";
         Search "search" "Search" ["F3", "ctrl-f"], "Goes to the next line that holds what is typed.";
         SearchNext "search_next" "Next match" ["n"], "Goes to the next match of the search.";
         SearchPrevious "search_previous" "Previous match" ["b"], "Goes to the match before.";
@@ -184,7 +186,7 @@ actions! {
     }
     Move {
         OpenDetails "details" "Details" ["enter"] bar "details", "Shows the selected process whole: memory, mappings, descriptors, threads; opens or closes a group.";
-        NextTab "next_tab" "Next tab" ["tab"], "Shows the next part of the process.";
+        NextTab "next_tab" "Next tab" ["tab"], "Shows the next part of a view that has several.";
         PreviousTab "previous_tab" "Previous tab" ["shift-tab"], "Shows the part before.";
         ShowOverview "overview" "Overview" ["1"], "Shows all that is known of the process, why the rest is not, and how it grows.";
         ShowMappings "mappings" "Mappings" ["2"], "Shows what the process's memory is made of, and where in it the growth is.";

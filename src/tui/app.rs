@@ -17,6 +17,7 @@ use super::screen::inspect::Inspect;
 use super::screen::leaks::Leaks;
 use super::screen::processes::list::Order;
 use super::screen::processes::{Direction, LineKey, Processes};
+use super::screen::system::System;
 use super::settings::{Options, Settings};
 use super::theme::{Role, Theme, ThemeError};
 use crate::act::effect::{Effect, Outcome, Plan};
@@ -78,6 +79,7 @@ pub struct App {
     pub(super) leaks: Leaks,
     /// The process that is shown whole; what is held for it goes with it.
     pub(super) inspect: Option<Inspect>,
+    pub(super) system: System,
     pub(super) log: VecDeque<Outcome>,
     pub(super) layers: Vec<Layer>,
     pub(super) message: Option<(String, Role)>,
@@ -164,6 +166,7 @@ impl App {
             processes,
             leaks: Leaks::default(),
             inspect: None,
+            system: System::default(),
             log: VecDeque::new(),
             layers: Vec::new(),
             message: None,
@@ -197,6 +200,10 @@ impl App {
             // How near the limit is decides what is said of their growth.
             sources.insert(Source::Limits);
         }
+        let system = (self.screen == Screen::System).then_some(&self.system);
+        if let Some(system) = system {
+            sources.extend(system.sources());
+        }
         Request {
             demand: Demand {
                 sources,
@@ -215,6 +222,7 @@ impl App {
                 _ => None,
             }),
             inspect: self.inspect_wish(),
+            system: system.map(|system| system.wish(self.machine_span())),
             at: match self.temporality {
                 Temporality::Past(at) | Temporality::Playing(at) => Some(at),
                 Temporality::Hunting(hunt) => Some(hunt.from),
@@ -313,6 +321,7 @@ impl App {
             if let Some(inspect) = &mut self.inspect {
                 inspect.settle(&update, body, &self.theme);
             }
+            self.system.settle(body);
         }
     }
 

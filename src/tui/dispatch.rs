@@ -79,6 +79,7 @@ impl App {
             Action::ShowThreads => self.show_tab(Tab::Threads),
             Action::ShowRuntime => self.show_tab(Tab::Runtime),
             Action::ShowLeaks => self.show(Screen::Leaks),
+            Action::ShowSystem => self.show(Screen::System),
             Action::ShowLog => self.show(Screen::LOG),
             Action::ShowEnded => self.show(Screen::ENDED),
             Action::Earlier | Action::Later | Action::MuchEarlier | Action::MuchLater => self.travel(action),
@@ -105,6 +106,7 @@ impl App {
             Screen::Processes => {}
             Screen::Leaks => return self.move_in_leaks(action),
             Screen::Inspect => return self.move_in_inspect(action),
+            Screen::System => return self.move_in_system(action),
             _ => return self.scroll_text(action),
         }
         let list = &mut self.processes;
@@ -140,6 +142,13 @@ impl App {
             Action::ToggleTag => list.toggle_tag(snapshot),
             Action::TagAll => list.tag_all(snapshot),
             _ => {}
+        }
+    }
+
+    /// Scrolls the view of the machine, or goes to another section of it.
+    pub(super) fn move_in_system(&mut self, action: Action) {
+        if let Some(update) = self.update.clone() {
+            self.system.act(action, &update, &self.theme);
         }
     }
 

@@ -52,6 +52,9 @@ impl App {
                 }
                 self.settle();
             }
+            MouseEventKind::Down(MouseButton::Left) if self.screen == Screen::System => {
+                self.system.click(mouse.column, mouse.row);
+            }
             MouseEventKind::Down(MouseButton::Left) if matches!(self.screen, Screen::Processes | Screen::Leaks) => {
                 return self.click(mouse, at);
             }
@@ -100,6 +103,7 @@ impl App {
             Screen::Processes => self.processes.scroll_lines(lines),
             Screen::Leaks => self.move_in_leaks(step),
             Screen::Inspect => self.scroll_inspect(lines),
+            Screen::System => (0..3).for_each(|_| self.move_in_system(step)),
             _ => self.scroll_text(step),
         }
         self.settle();

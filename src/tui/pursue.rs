@@ -7,9 +7,10 @@ use super::layer::Layer;
 use super::menus;
 use super::screen::Screen;
 use super::screen::processes::target;
+use super::screen::system::Section;
 use super::theme::Role;
 use crate::model::group::GroupBy;
-use crate::model::judgement::{Finding, Subject};
+use crate::model::judgement::{Finding, Quantity, Subject};
 use crate::model::snapshot::Row;
 
 impl App {
@@ -20,11 +21,17 @@ impl App {
         }
     }
 
-    /// Shows the process of the selected finding in the list, or the group of a service.
+    /// Shows the process of the selected finding in the list, or the group of a service; of the machine, where its memory
+    /// is.
     pub(super) fn open_finding(&mut self) {
         let Some(update) = self.update.clone() else { return };
         let snapshot = &*update.snapshot;
         let Some(finding) = self.leaks.selected(&snapshot.analysis.findings) else { return };
+        if finding.subject == Subject::Machine {
+            self.system.open(section_of(finding.quantity));
+            self.screen = Screen::System;
+            return;
+        }
         let Some(row) = snapshot.rows().find(|row| finding.subject.includes(row.process)) else {
             self.say(nobody(finding), Role::Warn);
             return;
@@ -55,10 +62,19 @@ impl App {
     }
 }
 
+/// Where memory that no process owns is shown in detail.
+fn section_of(quantity: Quantity) -> Section {
+    match quantity {
+        Quantity::Shmem => Section::Shared,
+        Quantity::SlabUnreclaimable => Section::Slab,
+        _ => Section::Overview,
+    }
+}
+
 fn nobody(finding: &Finding) -> String {
     match finding.subject {
         Subject::Machine => {
-            format!("{}: no process owns it; `memtide free` shows where memory is", what(finding.quantity))
+            format!("{}: no process owns it; enter shows where memory is", what(finding.quantity))
         }
         _ => format!("{} has ended", finding.name),
     }

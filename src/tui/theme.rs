@@ -47,6 +47,14 @@ roles! {
     Shmem = "shmem",
     /// Kernel memory in a meter.
     Kernel = "kernel",
+    /// File pages that must be written first.
+    Dirty = "dirty",
+    /// Caches of the kernel that can shrink.
+    Slab = "slab",
+    /// Pools: huge pages, compressed memory.
+    Pool = "pool",
+    /// Memory that nobody accounts for.
+    Unknown = "unknown",
     /// Swap in a meter.
     Swap = "swap",
     /// What is free in a meter.

@@ -54,6 +54,7 @@ fn draw_all(app: &App, buf: &mut Buffer) {
                 inspect.draw(buf, update, &app.theme);
             }
         }
+        Screen::System => app.system.draw(buf, update, app.machine_span(), &app.theme),
         Screen::Log { offset } => log::draw(buf, body, &app.log, offset, &app.theme),
         Screen::Ended { offset } => ended::draw(buf, body, update, offset, &app.theme),
     }
@@ -178,6 +179,15 @@ fn bar(app: &App, area: Rect) -> Vec<(u16, Action, &str, &str)> {
                 [(Action::Signal, "signal"), (Action::Earlier, "past"), (Action::Help, "help"), (Action::Quit, "quit")];
             before.into_iter().chain(sort).chain(after).collect()
         }
+        (Screen::System, _) => vec![
+            (Action::Back, "back to the list"),
+            (Action::NextTab, "next section"),
+            (Action::MoveDown, "scroll"),
+            (Action::DropCaches, "drop caches"),
+            (Action::Earlier, "past"),
+            (Action::Help, "help"),
+            (Action::Quit, "quit"),
+        ],
         _ => vec![
             (Action::Back, "back to the list"),
             (Action::MoveDown, "scroll"),

@@ -15,6 +15,8 @@
  *   child NAME swapped KIB COUNT   has KIB KiB of anonymous memory in swap, which it shares with COUNT children that wait
  *   child NAME share KIB COUNT     shares KIB KiB of dirty memory (MAP_SHARED) with COUNT children that wait
  *   child NAME map FILE            has all of FILE mapped and in RAM, unchanged
+ *   child NAME segment KIB         has a System V segment of KIB KiB attached, all of it in RAM; it stays when we end
+ *   child NAME deleted FILE KIB    has FILE of KIB KiB open, which it made and removed
  *   child NAME open COUNT          has COUNT more files open
  *   child NAME threads COUNT       has COUNT threads
  *   child NAME zoo FOLDER          has one of each kind of descriptor and of mapping, its files in FOLDER
@@ -189,6 +191,22 @@ static void map(const char *path) {
     close(file);
 }
 
+static void segment(size_t bytes) {
+    int id = shmget(IPC_PRIVATE, bytes, IPC_CREAT | 0600);
+    char *p = id < 0 ? (char *)-1 : shmat(id, NULL, 0);
+    if (p == (char *)-1) fail("shmget");
+    memset(p, 1, bytes);
+}
+
+static void deleted(const char *path, size_t bytes) {
+    char page[1024];
+    int file = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+    memset(page, 1, sizeof page);
+    for (size_t at = 0; at < bytes; at += sizeof page)
+        if (write(file, page, sizeof page) != sizeof page) fail(path);
+    if (unlink(path)) fail(path);
+}
+
 static void *wait_forever(void *unused) {
     for (;;) pause();
     return unused;
@@ -329,6 +347,8 @@ int main(int argc, char **argv) {
     if (!strcmp(mode, "swapped")) swapped(first, (int)second);
     if (!strcmp(mode, "share")) share((size_t)first * 1024, (int)second);
     if (!strcmp(mode, "map")) map(argc > 3 ? argv[3] : "");
+    if (!strcmp(mode, "segment")) segment((size_t)first * 1024);
+    if (!strcmp(mode, "deleted")) deleted(argc > 3 ? argv[3] : "", (size_t)second * 1024);
     if (!strcmp(mode, "open"))
         while (first-- > 0)
             if (open("/dev/null", O_RDONLY) < 0) fail("open");

@@ -7,7 +7,7 @@ use memtide::model::key::ProcessKey;
 use memtide::model::process::{Identity, ProcessSample, Resident, Rollup, Stat, Status};
 use memtide::model::reading::{BootMs, Denial, Feature, Need, Reading, Stamped};
 use memtide::model::sample::{Host, Sample, Scan};
-use memtide::model::system::{Meminfo, Pressure, Stall, SwapDevice, SystemSample, SysvShm, Vmstat, Zram};
+use memtide::model::system::{Balloon, Meminfo, Pressure, Stall, SwapDevice, SystemSample, SysvShm, Vmstat, Zram};
 use memtide::model::text::Text;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -169,6 +169,8 @@ impl Dice {
             swaps: (0..self.below(3)).map(|_| self.swap()).collect(),
             zram: (0..self.below(3)).map(|_| self.zram()).collect(),
             zfs_arc: self.reading(Self::number),
+            zfs_arc_min: self.reading(Self::number),
+            balloon: self.reading(|dice| Balloon { bytes: dice.number(), is_in_total: dice.is() }),
             cgroup_limit: self.reading(|dice| dice.option(Self::cgroup_limit)),
             bound_groups: bound,
             sysv_shm: self.reading(|dice| SysvShm {

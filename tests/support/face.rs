@@ -91,6 +91,12 @@ impl Face {
         self.answer();
     }
 
+    /// Gives the session a survey.
+    pub fn survey(&mut self, survey: memtide::model::survey::Survey) {
+        self.session.take_survey(Some(Arc::new(survey)));
+        self.answer();
+    }
+
     /// Other processes from now on.
     pub fn change_crowd(&mut self, crowd: Crowd) {
         self.crowd = crowd;

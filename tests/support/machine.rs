@@ -24,6 +24,8 @@ pub enum Crowd {
     /// Names that a terminal would obey or that are hard to align, readings that are refused, old or not there,
     /// numbers beyond any machine.
     Odd,
+    /// The server on Linux 3.10, whose `/proc/meminfo` has fewer lines.
+    Old,
     /// Nobody.
     Nobody,
 }
@@ -35,7 +37,7 @@ pub const BOOT_MS: u64 = 11_520_000;
 pub fn sample(crowd: Crowd, second: u64) -> Sample {
     let at = BootMs(BOOT_MS + second * 1000);
     let mut processes = match crowd {
-        Crowd::Server => server(second, at),
+        Crowd::Server | Crowd::Old => server(second, at),
         Crowd::Leaks => [server(second, at), leaks(second, at)].concat(),
         Crowd::Odd => odd(at),
         Crowd::Nobody => Vec::new(),
@@ -91,6 +93,14 @@ fn system(crowd: Crowd, second: u64, at: BootMs) -> SystemSample {
         ("SwapFree", 212 * MIB),
     ] {
         *system.meminfo.line_mut(name.as_bytes()).unwrap() = Reading::Value(bytes);
+    }
+    if crowd == Crowd::Old {
+        for name in ["MemAvailable", "Percpu"] {
+            *system.meminfo.line_mut(name.as_bytes()).unwrap() = Reading::default();
+        }
+        *system.meminfo.line_mut(b"VmallocUsed").unwrap() = Reading::Value(153 * MIB);
+        system.cgroup_limit = Reading::Value(None);
+        return system;
     }
     for (name, count) in [("pswpin", 40_000), ("pswpout", 90_000 + second * 3), ("oom_kill", 2)] {
         *system.vmstat.line_mut(name.as_bytes()).unwrap() = Reading::Value(count);

@@ -14,4 +14,5 @@ pub mod pty;
 pub mod recordings;
 pub mod require;
 pub mod screen;
+pub mod survey;
 pub mod svg;

@@ -85,6 +85,16 @@ impl Program {
         child(name, &["map", file.to_str().unwrap()])
     }
 
+    /// A process with a System V segment of `kib` KiB attached and in RAM. The segment stays when it ends.
+    pub fn of_segment(name: &str, kib: u32) -> Self {
+        child(name, &["segment", &kib.to_string()])
+    }
+
+    /// A process with a file of `kib` KiB open that it has made and removed.
+    pub fn of_deleted(name: &str, file: &Path, kib: u32) -> Self {
+        child(name, &["deleted", file.to_str().unwrap(), &kib.to_string()])
+    }
+
     /// A process with `count` open files beside its standard ones.
     pub fn opener(name: &str, count: u32) -> Self {
         child(name, &["open", &count.to_string()])

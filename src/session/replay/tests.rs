@@ -87,6 +87,7 @@ fn request(at: Option<u64>) -> Request {
         play: None,
         hunt: None,
         inspect: None,
+        system: None,
         interval: Duration::from_secs(1),
     }
 }

@@ -5,6 +5,7 @@ pub mod inspect;
 pub mod leaks;
 pub mod log;
 pub mod processes;
+pub mod system;
 
 use super::action::Action;
 
@@ -17,6 +18,8 @@ pub enum Screen {
     Leaks,
     /// One process whole.
     Inspect,
+    /// Where every byte is.
+    System,
     /// What was done.
     Log {
         /// Lines scrolled away.
