@@ -17,14 +17,12 @@ const CLOCKS: &[&str] = &[
     "act/",
     "session/thread.rs",
     "session/inspect.rs",
+    "session/survey.rs",
     "session/replay/mod.rs",
     "cmd/",
     "tui/event.rs",
     "tui/run.rs",
 ];
-const CLOCKS: &[&str] =
-    &["collect/", "act/", "session/thread.rs", "session/survey.rs", "cmd/", "tui/event.rs", "tui/run.rs"];
-
 /// Crates that belong to some places alone.
 const CONFINED: &[(&str, &[&str])] =
     &[("ratatui", &["tui/"]), ("crossterm", &["tui/"]), ("tokio", &["tui/", "cmd/"]), ("procfs", &["collect/"])];
