@@ -237,6 +237,37 @@ fn leaks() {
     });
 }
 
+#[test]
+fn marks() {
+    let marked = |keys: &'static str| {
+        move |width, height| {
+            let mut face = Face::starting(width, height, Crowd::Server, options(), None);
+            face.watch(60);
+            face.keys(":").type_text("mark before the deploy").keys("enter");
+            face.watch(90);
+            face.keys("home");
+            face.keys(keys);
+            face
+        }
+    };
+    check("marked", &[OLD, LARGE, TINY], marked(""));
+    check("marked_by_unit", &[(120, 30)], |width, height| {
+        let mut face = marked("g")(width, height);
+        face.type_text("unit").keys("enter");
+        face
+    });
+    check("marked_details", &[LARGE], marked("enter"));
+    check("marked_ended", &[OLD, TINY], marked("E"));
+    check("marked_leaks", &[OLD, LARGE], marked("V home"));
+    check("mark_menu", &[OLD, TINY], marked("'"));
+    check("mark_is_set", &[OLD], after("m"));
+    check("mark_name", &[OLD], |width, height| {
+        let mut face = marked("'")(width, height);
+        face.type_text("rename").keys("enter");
+        face
+    });
+}
+
 fn outcomes() -> VecDeque<Outcome> {
     let target = |pid: u32, command: &str| Target {
         key: ProcessKey { pid, start_time: 97 },

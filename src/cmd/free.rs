@@ -2,32 +2,40 @@
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 
+use super::since::{self, Since};
 use super::{repeat, terminal_width};
 use crate::cli::{Common, Format, Free};
 use crate::collect::once::read_machine;
 use crate::export::json;
 use crate::export::table::{Column, Table};
 use crate::model::account::Account;
-use crate::model::judgement::Analysis;
+use crate::model::field::Value;
+use crate::model::mark::ram_change;
 use crate::model::reading::Reading;
 use crate::model::snapshot::Snapshot;
 use crate::model::system::{Meminfo, SystemSample};
 use crate::units::{Bytes, Percent};
 
 pub(super) fn run(args: &Free, common: &Common) -> anyhow::Result<ExitCode> {
+    let since = Since::open(&args.marks)?;
     let mut out = BufWriter::new(io::stdout().lock());
     repeat(common, args.watch.map(|every| every.0), |root, is_first| {
-        let sample = read_machine(root)?;
-        let snapshot = Snapshot::derive(None, Arc::new(sample), Analysis::default());
+        let snapshot = since.compare(read_machine(root)?)?;
+        if is_first {
+            since::tell(&snapshot);
+        }
         match args.format {
             Format::Json if args.watch.is_some() => writeln!(out, "{}", json::machine(&snapshot))?,
             Format::Json => writeln!(out, "{:#}", json::machine(&snapshot))?,
             Format::Csv => print_csv(args, &snapshot, is_first, &mut out)?,
             Format::Table => print_tables(args, &snapshot, is_first, &mut out)?,
         }
-        Ok(out.flush()?)
+        out.flush()?;
+        if is_first {
+            since::keep(&args.marks, root, None)?;
+        }
+        Ok(())
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -39,17 +47,29 @@ fn print_csv(args: &Free, snapshot: &Snapshot, is_first: bool, out: &mut dyn Wri
         None => ("", String::new()),
     };
     if is_first {
-        writeln!(out, "{head}name,bytes")?;
+        let change = if snapshot.mark.is_some() { ",change" } else { "" };
+        writeln!(out, "{head}name,bytes{change}")?;
     }
     for (name, reading) in snapshot.sample.system.meminfo.lines() {
         if let Some(bytes) = reading.value() {
-            writeln!(out, "{time}{name},{bytes}")?;
+            let then = snapshot.mark.as_ref().and_then(|mark| mark.meminfo.lines().find(|(line, _)| *line == name));
+            let by = then.and_then(|(_, then)| Some(bytes as f64 - then.value()? as f64));
+            writeln!(out, "{time}{name},{bytes}{}", change(snapshot, by))?;
         }
     }
-    for part in Account::of(&snapshot.sample.system).map(|account| account.parts).unwrap_or_default() {
-        writeln!(out, "{time}ram.{},{}", part.key, part.bytes)?;
+    if let Some(account) = Account::of(&snapshot.sample.system) {
+        for part in &account.parts {
+            let by = ram_change(snapshot, &account, &[part.key]);
+            writeln!(out, "{time}ram.{},{}{}", part.key, part.bytes, change(snapshot, by))?;
+        }
     }
     Ok(())
+}
+
+/// The last field of a record, where changes are asked for; empty where one is not known.
+fn change(snapshot: &Snapshot, by: Option<f64>) -> String {
+    let shown = by.map_or_else(String::new, |by| format!("{by:.0}"));
+    if snapshot.mark.is_some() { format!(",{shown}") } else { String::new() }
 }
 
 fn print_tables(args: &Free, snapshot: &Snapshot, is_first: bool, out: &mut dyn Write) -> io::Result<()> {
@@ -59,10 +79,10 @@ fn print_tables(args: &Free, snapshot: &Snapshot, is_first: bool, out: &mut dyn 
     }
     let system = &snapshot.sample.system;
     let size = |bytes: u64| if args.bytes { bytes.to_string() } else { Bytes(bytes).to_string() };
-    summary(system, &size).write(out, true, terminal_width())?;
+    summary(snapshot, &size, args.bytes).write(out, true, terminal_width())?;
     writeln!(out)?;
     if let Some(account) = Account::of(system) {
-        parts(&account, &size).write(out, true, terminal_width())?;
+        parts(snapshot, &account, &size, args.bytes).write(out, true, terminal_width())?;
         if account.overlap > account.total / 1000 {
             writeln!(out, "{} is counted twice: the kernel changed between two counters", size(account.overlap))?;
         }
@@ -81,9 +101,12 @@ fn left(title: &str) -> Column {
     Column { title: title.into(), is_right: false }
 }
 
+/// A quantity of `/proc/meminfo`.
+type Part = fn(&Meminfo) -> Reading<u64>;
+
 /// The lines of free(1), and what its columns leave out.
-fn summary(system: &SystemSample, size: &dyn Fn(u64) -> String) -> Table {
-    let mem = &system.meminfo;
+fn summary(snapshot: &Snapshot, size: &dyn Fn(u64) -> String, is_exact: bool) -> Table {
+    let mem = &snapshot.sample.system.meminfo;
     let show = |reading: Reading<u64>| reading.value().map_or_else(|| "-".into(), size);
     let share = |part: fn(&Meminfo) -> Reading<u64>, whole: fn(&Meminfo) -> Reading<u64>| match (
         part(mem).value(),
@@ -112,25 +135,70 @@ fn summary(system: &SystemSample, size: &dyn Fn(u64) -> String) -> Table {
         String::new(),
         String::new(),
     ];
+    let since = |name: &str, columns: [Option<Part>; 7]| {
+        let cell = |what: Option<Part>| {
+            what.map_or_else(String::new, |what| {
+                snapshot.meminfo_change(what).value().map_or_else(|| "-".into(), |by| show_change(&by, is_exact))
+            })
+        };
+        std::iter::once(name.to_owned()).chain(columns.map(cell)).collect::<Vec<String>>()
+    };
+    let cache = |mem: &Meminfo| mem.cache().and_then(|cache| mem.buffers.map(|buffers| cache + buffers));
+    let of_ram = since(
+        "  since",
+        [
+            Some(|mem| mem.mem_total),
+            Some(Meminfo::used),
+            None,
+            Some(|mem| mem.mem_free),
+            Some(|mem| mem.shmem),
+            Some(cache),
+            Some(|mem| mem.mem_available),
+        ],
+    );
+    let of_swap = since(
+        "  since",
+        [Some(|mem| mem.swap_total), Some(Meminfo::swap_used), None, Some(|mem| mem.swap_free), None, None, None],
+    );
+    let rows = match &snapshot.mark {
+        Some(_) => vec![ram, of_ram, swap, of_swap],
+        None => vec![ram, swap],
+    };
     let columns = ["total", "used", "used%", "free", "shared", "buff/cache", "available"];
-    Table {
-        columns: std::iter::once(left("")).chain(columns.into_iter().map(right)).collect(),
-        rows: vec![ram, swap],
-        total: None,
+    Table { columns: std::iter::once(left("")).chain(columns.into_iter().map(right)).collect(), rows, total: None }
+}
+
+/// A change with its sign, in bytes or as a person reads it.
+fn show_change(by: &Value<'_>, is_exact: bool) -> String {
+    match by {
+        Value::BytesChange(by) if is_exact => format!("{by:+.0}"),
+        by => by.to_string(),
     }
 }
 
-fn parts(account: &Account, size: &dyn Fn(u64) -> String) -> Table {
+fn parts(snapshot: &Snapshot, account: &Account, size: &dyn Fn(u64) -> String, is_exact: bool) -> Table {
+    let is_comparing = snapshot.mark.is_some();
+    let change = |keys: &[&str]| {
+        let by = ram_change(snapshot, account, keys).map(|by| show_change(&Value::BytesChange(by), is_exact));
+        is_comparing.then(|| by.unwrap_or_else(|| "-".into()))
+    };
     let share = |bytes: u64| format!("{:.1}%", bytes as f64 * 100.0 / account.total.max(1) as f64);
     let row = |part: &crate::model::account::Part| {
-        vec![part.title.to_owned(), size(part.bytes), share(part.bytes), part.help.to_owned()]
+        let mut cells = vec![part.title.to_owned(), size(part.bytes), share(part.bytes)];
+        cells.extend(change(&[part.key]));
+        cells.push(part.help.to_owned());
+        cells
     };
     let sum: u64 = account.parts.iter().map(|part| part.bytes).sum();
-    Table {
-        columns: vec![left("RAM"), right("size"), right("share"), left("what it is")],
-        rows: account.parts.iter().map(row).collect(),
-        total: Some(vec!["total".into(), size(sum), share(sum), String::new()]),
+    let mut columns = vec![left("RAM"), right("size"), right("share")];
+    let mut total = vec!["total".into(), size(sum), share(sum)];
+    if is_comparing {
+        columns.push(right("since"));
+        total.push(String::new());
     }
+    columns.push(left("what it is"));
+    total.push(String::new());
+    Table { columns, rows: account.parts.iter().map(row).collect(), total: Some(total) }
 }
 
 /// What else decides how much memory there is.

@@ -5,6 +5,7 @@ mod diagnose;
 mod free;
 mod live;
 mod ps;
+mod since;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;

@@ -2,5 +2,6 @@
 
 pub mod csv;
 pub mod json;
+pub mod mark;
 pub mod story;
 pub mod table;

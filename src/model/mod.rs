@@ -7,6 +7,7 @@ pub mod field;
 pub mod group;
 pub mod judgement;
 pub mod key;
+pub mod mark;
 pub mod process;
 pub mod query;
 pub mod reading;

@@ -58,6 +58,10 @@ pub enum Need {
     Feature(Feature),
     /// The quantity does not apply (a kernel thread has no memory of its own to share).
     NotApplicable,
+    /// A mark to compare with.
+    Mark,
+    /// A mark in which it was known.
+    MarkedValue,
 }
 
 /// Optional parts of a Linux system.
@@ -88,6 +92,8 @@ impl Need {
             Self::Feature(Feature::SysvIpc) => "needs a kernel with System V IPC (CONFIG_SYSVIPC)".into(),
             Self::Feature(Feature::Zfs) => "ZFS is not loaded".into(),
             Self::NotApplicable => "does not apply here".into(),
+            Self::Mark => "there is no mark to compare with: m sets one".into(),
+            Self::MarkedValue => "it was not known when the mark was set".into(),
         }
     }
 }

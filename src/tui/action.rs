@@ -28,6 +28,8 @@ pub enum Action {
     SearchPrevious,
     Follow,
     ShowLeaks,
+    SetMark,
+    OpenMarkMenu,
     OpenSortMenu,
     ReverseSort,
     SortByNext,
@@ -148,6 +150,8 @@ actions! {
     Find {
         Filter "filter" "Filter" ["/", "F4"] bar "filter", "Narrows the list by an expression such as rss>100M user=app node.";
         ShowLeaks "leaks" "Leaks" ["V"] bar "leaks", "Shows what grows, ranked by what it fills first, with the evidence drawn.";
+        SetMark "mark" "Set a mark" ["m"], "Keeps this moment; every view then shows the change since it, sorted by change.";
+        OpenMarkMenu "marks" "Marks …" ["'"], "Chooses the mark to compare with, or none; renames and drops marks.";
         Search "search" "Search" ["F3", "ctrl-f"], "Goes to the next line that holds what is typed.";
         SearchNext "search_next" "Next match" ["n"], "Goes to the next match of the search.";
         SearchPrevious "search_previous" "Previous match" ["b"], "Goes to the match before.";

@@ -11,6 +11,7 @@ use super::header;
 use super::keymap::{Keymap, KeymapError};
 use super::layer::confirm::Confirm;
 use super::layer::{Answer, Deed, Layer};
+use super::marks::Marks;
 use super::mouse::Click;
 use super::screen::Screen;
 use super::screen::leaks::Leaks;
@@ -68,6 +69,7 @@ pub struct App {
     pub(super) screen: Screen,
     pub(super) processes: Processes,
     pub(super) leaks: Leaks,
+    pub(super) marks: Marks,
     pub(super) log: VecDeque<Outcome>,
     pub(super) layers: Vec<Layer>,
     pub(super) message: Option<(String, Role)>,
@@ -150,6 +152,7 @@ impl App {
             screen: Screen::Processes,
             processes,
             leaks: Leaks::default(),
+            marks: Marks::default(),
             log: VecDeque::new(),
             layers: Vec::new(),
             message: None,
@@ -219,7 +222,7 @@ impl App {
         // The oldest moments are forgotten in time; when watching began is not.
         self.since =
             if self.update.is_none() { update.timeline.oldest } else { self.since.min(update.timeline.oldest) };
-        self.update = Some(update);
+        self.update = Some(self.marked(update));
         self.settle();
     }
 
@@ -324,6 +327,7 @@ impl App {
                 self.search = word;
                 self.find_while_typing(direction);
             }
+            Deed::Mark(deed) => self.mark(deed),
             Deed::Ask(effect) => self.ask(effect),
             Deed::Run(effect) => return vec![Command::Run(effect)],
         }
@@ -371,7 +375,7 @@ impl App {
 
     /// What a person would have kept.
     pub fn settings(&self) -> Settings {
-        let order = self.processes.order();
+        let order = self.processes.order_to_keep();
         Settings {
             columns: self.processes.columns().to_vec(),
             sort: order.by,

@@ -7,9 +7,10 @@ use super::layer::input::{Input, Purpose};
 use super::layer::menu::Menu;
 use super::layer::text_view::TextView;
 use super::layer::{Layer, palette};
+use super::marks::MarkDeed;
 use super::menus;
 use super::screen::processes::Direction;
-use super::screen::{Screen, log};
+use super::screen::{Screen, ended, log};
 use super::theme::Role;
 use crate::model::field::process_field;
 use crate::model::reading::BootMs;
@@ -55,6 +56,8 @@ impl App {
             Action::OpenDetails if self.screen == Screen::Leaks => self.open_finding(),
             Action::OpenDetails => self.open_details(),
             Action::ShowLeaks => self.show(Screen::Leaks),
+            Action::SetMark => self.mark(MarkDeed::Set(None)),
+            Action::OpenMarkMenu => self.open_mark_menu(),
             Action::ShowLog => self.show(Screen::LOG),
             Action::ShowEnded => self.show(Screen::ENDED),
             Action::Earlier | Action::Later | Action::MuchEarlier | Action::MuchLater => self.travel(action),
@@ -118,7 +121,7 @@ impl App {
     pub(super) fn scroll_text(&mut self, action: Action) {
         let rows = usize::from(super::view::body(self.area).height.saturating_sub(1));
         let lines = match self.screen {
-            Screen::Ended { .. } => self.update.as_ref().map_or(0, |update| update.ended.len()),
+            Screen::Ended { .. } => self.update.as_ref().map_or(0, |update| ended::length(update)),
             _ => log::length(&self.log),
         };
         self.screen.scroll(action, lines.saturating_sub(rows));

@@ -9,6 +9,7 @@ mod finding;
 pub mod header;
 pub mod keymap;
 pub mod layer;
+pub mod marks;
 mod menus;
 mod mouse;
 mod pace;

@@ -53,6 +53,7 @@ pub fn sample(crowd: Crowd, second: u64) -> Sample {
             page_size: 4096,
             clock_ticks: 100,
             cpus: 2,
+            boot_id: "0c0ffee0-0000-4000-8000-000000000001".into(),
             users: users.map(|(uid, name)| (uid, Text::from(name))).into(),
         }),
         system: system(crowd, second, at),

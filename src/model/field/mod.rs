@@ -17,6 +17,10 @@ pub use value::Value;
 pub enum Unit {
     /// Bytes.
     Bytes,
+    /// A change in bytes, signed.
+    BytesChange,
+    /// A change in a number of things, signed.
+    CountChange,
     /// Bytes per minute, signed.
     BytesPerMinute,
     /// Bytes per second.
@@ -65,6 +69,8 @@ pub enum Source {
     OomScore,
     /// The history of the samples so far.
     History,
+    /// A mark, and what the field it is the change of is read from.
+    Mark,
 }
 
 impl Source {
@@ -81,6 +87,7 @@ impl Source {
             Self::Limits => "/proc/PID/limits",
             Self::OomScore => "/proc/PID/oom_score",
             Self::History => "history",
+            Self::Mark => "mark",
         }
     }
 }

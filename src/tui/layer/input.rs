@@ -1,4 +1,4 @@
-//! A line to type at the bottom of the screen: the filter, the search.
+//! A line to type at the bottom of the screen: the filter, the search, a name.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 
 use super::{Answer, Deed};
 use crate::model::query::Query;
+use crate::tui::marks::MarkDeed;
 use crate::tui::screen::processes::Direction;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::line::{fill, put};
@@ -18,6 +19,8 @@ pub enum Purpose {
     Filter,
     /// A word to find.
     Search,
+    /// A mark's new name.
+    MarkName,
 }
 
 /// A line.
@@ -43,6 +46,7 @@ impl Input {
                 Purpose::Filter => Answer::CloseAnd(Deed::Filter(self.before.clone())),
                 // Nothing is looked for: the selection is where it was.
                 Purpose::Search => Answer::CloseAnd(Deed::Search(String::new(), Direction::Here)),
+                Purpose::MarkName => Answer::Close,
             },
             (KeyCode::Enter, _) if self.error.is_none() => Answer::CloseAnd(self.deed(Direction::Here)),
             (KeyCode::Down, _) if self.purpose == Purpose::Search => Answer::StayAnd(self.deed(Direction::Next)),
@@ -64,10 +68,14 @@ impl Input {
         match self.purpose {
             Purpose::Filter => Deed::Filter(text),
             Purpose::Search => Deed::Search(text, direction),
+            Purpose::MarkName => Deed::Mark(MarkDeed::Rename(self.before.clone(), text)),
         }
     }
 
     fn changed(&mut self) -> Answer {
+        if self.purpose == Purpose::MarkName {
+            return Answer::Stay;
+        }
         if self.purpose == Purpose::Filter {
             self.error = Query::parse(self.line.text()).err().map(|error| error.to_string());
             if self.error.is_some() {
@@ -84,6 +92,7 @@ impl Input {
         let prompt = match self.purpose {
             Purpose::Filter => " filter: ",
             Purpose::Search => " search: ",
+            Purpose::MarkName => " name of the mark: ",
         };
         let used = put(buf, line.x, y, line.width, prompt, theme.style(Role::Match));
         self.line.draw(buf, Rect { x: line.x + used, width: line.width.saturating_sub(used), ..line }, theme);
@@ -98,6 +107,7 @@ impl Input {
             (None, Purpose::Search) => {
                 (" enter keep  esc close  down/up next and previous match".to_owned(), Role::Muted)
             }
+            (None, Purpose::MarkName) => (" enter keep  esc as it was".to_owned(), Role::Muted),
         };
         fill(buf, above, theme.style(Role::Text));
         put(buf, above.x, above.y, above.width, &hint, theme.style(role));

@@ -14,6 +14,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::action::Action;
+use super::marks::MarkDeed;
 use super::screen::processes::Direction;
 use super::theme::Theme;
 use crate::act::effect::Effect;
@@ -39,6 +40,8 @@ pub enum Deed {
     Filter(String),
     /// Goes to a line that holds the word.
     Search(String, Direction),
+    /// Sets, chooses, renames or drops a mark.
+    Mark(MarkDeed),
     /// Asks before it does something to the machine.
     Ask(Effect),
     /// Does something to the machine: the question was answered.

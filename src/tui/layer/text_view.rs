@@ -8,7 +8,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::Answer;
-use crate::model::field::{PROCESS_FIELDS, Unit};
+use crate::model::field::{PROCESS_FIELDS, ProcessField, Unit};
 use crate::model::reading::Reading;
 use crate::model::snapshot::Row;
 use crate::tui::action::{ACTIONS, Group};
@@ -66,7 +66,10 @@ impl TextView {
             vec![(format!("pid {}, started at tick {} since boot", key.pid, key.start_time), Role::Muted)],
             Vec::new(),
         ];
-        for field in PROCESS_FIELDS.iter().filter(|field| field.width > 0 && field.key != "history") {
+        let is_shown = |field: &&ProcessField| {
+            field.width > 0 && field.key != "history" && (field.marked().is_none() || row.snapshot.mark.is_some())
+        };
+        for field in PROCESS_FIELDS.iter().filter(is_shown) {
             let reading = (field.get)(row);
             let reason = field.explain(&reading);
             let (value, role, note) = match &reading {

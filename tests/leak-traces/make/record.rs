@@ -85,6 +85,7 @@ impl Tape {
             clock_ticks: 100,
             cpus: 2,
             users: BTreeMap::from([(0, "root".into())]),
+            boot_id: "".into(),
         };
         let path = folder.join(format!("{}.jsonl.zst", scene.name));
         Self {

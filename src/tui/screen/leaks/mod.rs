@@ -4,6 +4,7 @@
 mod chart;
 mod empty;
 mod facts;
+mod since;
 mod table;
 
 use std::time::Duration;
