@@ -238,6 +238,44 @@ fn leaks() {
 }
 
 #[test]
+fn cgroups() {
+    let watched = |crowd, keys: &'static str| {
+        move |width, height| {
+            let mut face = Face::starting(width, height, crowd, options(), None);
+            face.watch(150);
+            face.keys("c");
+            face.keys(keys);
+            face
+        }
+    };
+    check("cgroups", &[OLD, LARGE, TINY], watched(Crowd::Server, ""));
+    check("cgroups_leaking", &[OLD, (120, 30)], watched(Crowd::Server, "down down"));
+    check("cgroups_container", &[OLD, (120, 30)], watched(Crowd::Server, "down down down"));
+    check("cgroups_inherited", &[OLD], watched(Crowd::Server, "end up up up"));
+    check("cgroups_flat", &[OLD], watched(Crowd::Server, "t"));
+    check("cgroups_folded", &[OLD], watched(Crowd::Server, "down z"));
+    check("cgroups_odd", &[OLD, LARGE, TINY], watched(Crowd::Odd, ""));
+    check("cgroups_none", &[OLD], watched(Crowd::Nobody, ""));
+    check("cgroups_past", &[OLD], watched(Crowd::Server, "["));
+    check("cgroups_sort_menu", &[OLD, TINY], watched(Crowd::Server, "s"));
+    check("cgroups_filter", &[OLD], |width, height| {
+        let mut face = watched(Crowd::Server, "/")(width, height);
+        face.type_text("usage>30M not user").keys("enter");
+        face
+    });
+    check("cgroups_filter_wrong", &[OLD], |width, height| {
+        let mut face = watched(Crowd::Server, "/")(width, height);
+        face.type_text("usage>lots");
+        face
+    });
+    check("cgroups_marked", &[OLD, (120, 30)], |width, height| {
+        let mut face = watched(Crowd::Server, "m")(width, height);
+        face.watch(30);
+        face
+    });
+}
+
+#[test]
 fn marks() {
     let marked = |keys: &'static str| {
         move |width, height| {
@@ -345,7 +383,9 @@ fn states_of_the_program() {
 
 #[test]
 fn only_ascii() {
-    for keys in ["", "t", "g enter", "k", "C", "k enter", "F1", "L", "E", "/", "d enter", "[", "p", "Y", "enter", "V"] {
+    for keys in
+        ["", "t", "g enter", "k", "C", "k enter", "F1", "L", "E", "/", "d enter", "[", "p", "Y", "enter", "V", "c"]
+    {
         let ascii = Options { is_ascii: true, ..options() };
         for crowd in [Crowd::Server, Crowd::Leaks, Crowd::Nobody] {
             for (width, height) in [OLD, LARGE, TINY] {
@@ -365,6 +405,7 @@ fn only_ascii() {
             "g enter" => keep("ascii_groups", &face.text()),
             "k" => keep("ascii_menu", &face.text()),
             "V" => keep("ascii_leaks", &face.text()),
+            "c" => keep("ascii_cgroups", &face.text()),
             _ => {}
         }
     }

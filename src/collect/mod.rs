@@ -4,6 +4,7 @@
 //! complete.
 
 pub mod cgroup;
+mod cgroups;
 mod clock;
 pub mod collector;
 mod crew;

@@ -59,6 +59,7 @@ impl SystemReader {
             zfs_arc: self.read_arc(root, buffer),
             cgroup_limit: Reading::Pending,
             bound_groups: Vec::new(),
+            cgroups: None,
             sysv_shm: Reading::Pending,
             uptime_s: 0,
             meminfo,

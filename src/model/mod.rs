@@ -2,7 +2,10 @@
 //! quantity that can be shown, sorted, filtered or exported. Pure: no files, no clock, no terminal.
 
 pub mod account;
+pub mod census;
 pub mod cgroup;
+pub mod cgroup_query;
+pub mod cgroup_tree;
 pub mod field;
 pub mod group;
 pub mod judgement;
@@ -14,6 +17,7 @@ pub mod reading;
 pub mod sample;
 pub mod snapshot;
 pub mod system;
+pub mod tenant;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;

@@ -58,6 +58,8 @@ pub enum Need {
     Feature(Feature),
     /// The quantity does not apply (a kernel thread has no memory of its own to share).
     NotApplicable,
+    /// A limit: there is none.
+    NoLimit,
     /// A mark to compare with.
     Mark,
     /// A mark in which it was known.
@@ -77,6 +79,8 @@ pub enum Feature {
     Zfs,
     /// System V interprocess communication: `CONFIG_SYSVIPC`.
     SysvIpc,
+    /// The memory controller in version 2 of control groups.
+    Unified,
 }
 
 impl Need {
@@ -90,8 +94,10 @@ impl Need {
             Self::Feature(Feature::MemoryController) => "needs the cgroup memory controller".into(),
             Self::Feature(Feature::Line) => "this kernel does not report it".into(),
             Self::Feature(Feature::SysvIpc) => "needs a kernel with System V IPC (CONFIG_SYSVIPC)".into(),
+            Self::Feature(Feature::Unified) => "needs control groups of version 2".into(),
             Self::Feature(Feature::Zfs) => "ZFS is not loaded".into(),
             Self::NotApplicable => "does not apply here".into(),
+            Self::NoLimit => "there is no limit".into(),
             Self::Mark => "there is no mark to compare with: m sets one".into(),
             Self::MarkedValue => "it was not known when the mark was set".into(),
         }

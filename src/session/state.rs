@@ -6,6 +6,7 @@ use super::request::Request;
 use super::timeline::Timeline;
 use super::update::{Ended, Update};
 use crate::analyze::history::{EndedTrack, History};
+use crate::model::cgroup_tree::CgroupTree;
 use crate::model::judgement::{Analysis, Judged, Quantity, Subject};
 use crate::model::sample::Sample;
 use crate::model::snapshot::Snapshot;
@@ -17,11 +18,14 @@ pub struct Session {
     timeline: Timeline,
     latest: Option<Arc<Snapshot>>,
     ended: Arc<[Ended]>,
+    cgroups: Option<Arc<CgroupTree>>,
 }
 
 impl Session {
     /// Takes in the next sample.
-    pub fn ingest(&mut self, sample: Sample) {
+    pub fn ingest(&mut self, mut sample: Sample) {
+        // It is large and not kept for the past.
+        self.cgroups = sample.system.cgroups.take();
         let ended_before = self.history.ended().last().map(|ended| (ended.process.key, ended.at));
         self.history.push(&sample);
         if self.history.ended().last().map(|ended| (ended.process.key, ended.at)) != ended_before {
@@ -72,6 +76,7 @@ impl Session {
             machine: self.history.machine_points(now, request.machine_span, request.machine_points),
             series: series.collect(),
             evidence,
+            cgroups: self.cgroups.clone().filter(|_| request.demand.cgroups && !is_past),
             ended,
             timeline: self.timeline.span(now, is_past),
             snapshot,
@@ -133,7 +138,13 @@ mod tests {
 
     fn request(series: Vec<ProcessKey>, at: Option<BootMs>) -> Request {
         Request {
-            demand: Demand { sources: SourceSet::default(), visible: Vec::new(), top_by_pss: 0, budget: 0.0 },
+            demand: Demand {
+                sources: SourceSet::default(),
+                visible: Vec::new(),
+                top_by_pss: 0,
+                cgroups: false,
+                budget: 0.0,
+            },
             series,
             series_points: 4,
             series_span: Duration::from_secs(40),

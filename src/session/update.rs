@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::analyze::evidence::Evidence;
+use crate::model::cgroup_tree::CgroupTree;
 use crate::model::key::ProcessKey;
 use crate::model::process::ProcessSample;
 use crate::model::reading::BootMs;
@@ -20,6 +21,8 @@ pub struct Update {
     pub series: HashMap<ProcessKey, Points>,
     /// What the finding that was asked for rests on; `None` where it is no finding at that moment.
     pub evidence: Option<Evidence>,
+    /// The tree of control groups, while it is asked for; it is of the present alone.
+    pub cgroups: Option<Arc<CgroupTree>>,
     /// Processes that ended before that moment and are still remembered, the latest first.
     pub ended: Arc<[Ended]>,
     /// How far the past reaches and where in it we are.

@@ -28,6 +28,7 @@ pub enum Action {
     SearchPrevious,
     Follow,
     ShowLeaks,
+    ShowCgroups,
     SetMark,
     OpenMarkMenu,
     OpenSortMenu,
@@ -150,6 +151,7 @@ actions! {
     Find {
         Filter "filter" "Filter" ["/", "F4"] bar "filter", "Narrows the list by an expression such as rss>100M user=app node.";
         ShowLeaks "leaks" "Leaks" ["V"] bar "leaks", "Shows what grows, ranked by what it fills first, with the evidence drawn.";
+        ShowCgroups "cgroups" "Control groups" ["c"], "Shows the tree of control groups: units, containers, pods and users with usage, limits, pressure and events.";
         SetMark "mark" "Set a mark" ["m"], "Keeps this moment; every view then shows the change since it, sorted by change.";
         OpenMarkMenu "marks" "Marks …" ["'"], "Chooses the mark to compare with, or none; renames and drops marks.";
         Search "search" "Search" ["F3", "ctrl-f"], "Goes to the next line that holds what is typed.";

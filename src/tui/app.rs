@@ -14,6 +14,7 @@ use super::layer::{Answer, Deed, Layer};
 use super::marks::Marks;
 use super::mouse::Click;
 use super::screen::Screen;
+use super::screen::cgroups::Cgroups;
 use super::screen::leaks::Leaks;
 use super::screen::processes::list::Order;
 use super::screen::processes::{Direction, LineKey, Processes};
@@ -69,6 +70,7 @@ pub struct App {
     pub(super) screen: Screen,
     pub(super) processes: Processes,
     pub(super) leaks: Leaks,
+    pub(super) cgroups: Cgroups,
     pub(super) marks: Marks,
     pub(super) log: VecDeque<Outcome>,
     pub(super) layers: Vec<Layer>,
@@ -77,7 +79,7 @@ pub struct App {
     pub(super) clock: String,
     pub(super) area: Rect,
     pub(super) last_click: Click,
-    search: String,
+    pub(super) search: String,
     /// The line that was selected when the search began.
     pub(super) search_origin: Option<LineKey>,
     interval: Duration,
@@ -152,6 +154,7 @@ impl App {
             screen: Screen::Processes,
             processes,
             leaks: Leaks::default(),
+            cgroups: Cgroups::default(),
             marks: Marks::default(),
             log: VecDeque::new(),
             layers: Vec::new(),
@@ -173,6 +176,10 @@ impl App {
         let findings = self.update.as_ref().map_or(&[][..], |update| &update.snapshot.analysis.findings);
         let is_by_pss = matches!(self.processes.order().by.key, "pss" | "footprint" | "uss");
         let mut sources = self.processes.sources();
+        if self.screen == Screen::Cgroups {
+            // Sums of PSS are shown, whatever the columns of the list.
+            sources.insert(Source::Rollup);
+        }
         if sources.contains(Source::Fds) {
             // How near the limit is decides what is said of their growth.
             sources.insert(Source::Limits);
@@ -182,6 +189,7 @@ impl App {
                 sources,
                 top_by_pss: if is_by_pss && self.processes.order().is_descending { self.processes.page() } else { 0 },
                 visible: watched(&visible, findings),
+                cgroups: self.screen == Screen::Cgroups,
                 budget: self.options.budget,
             },
             series: visible,
@@ -260,6 +268,9 @@ impl App {
             let body = super::view::body(self.area);
             self.processes.settle(&update, body);
             self.leaks.settle(&update.snapshot.analysis.findings, body);
+            if self.screen == Screen::Cgroups {
+                self.cgroups.settle(&update, body);
+            }
         }
     }
 
@@ -319,6 +330,8 @@ impl App {
                 Ok(theme) => self.theme = theme,
                 Err(error) => self.say(error.to_string(), Role::Danger),
             },
+            Deed::SortCgroupsBy(field) => self.cgroups.sort_by(field),
+            Deed::FilterCgroups(text) => self.filter_cgroups(&text),
             Deed::Filter(text) => match Query::parse(&text) {
                 Ok(query) => self.processes.set_filter((!text.trim().is_empty()).then_some(query)),
                 Err(error) => self.say(error.to_string(), Role::Danger),
@@ -349,6 +362,9 @@ impl App {
 
     pub(super) fn find(&mut self, direction: Direction) {
         let Some(update) = self.update.clone() else { return };
+        if self.screen == Screen::Cgroups {
+            return self.find_cgroup(&update, direction);
+        }
         if !self.search.is_empty() && !self.processes.search(&update.snapshot, &self.search, direction) {
             self.say(format!("no line holds `{}`", self.search), Role::Warn);
         }

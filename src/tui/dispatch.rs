@@ -36,6 +36,10 @@ impl App {
             Action::Help => self.layers.push(Layer::Text(TextView::help(&self.keymap))),
             Action::Palette => self.layers.push(Layer::Menu(Menu::palette(palette::items(&self.keymap)))),
             Action::Back => self.back(),
+            Action::Filter if self.screen == Screen::Cgroups => {
+                let text = self.cgroups.filter().map(ToString::to_string).unwrap_or_default();
+                self.layers.push(Layer::Input(Input::new(Purpose::CgroupFilter, &text)));
+            }
             Action::Filter => {
                 let text = self.processes.filter().map(ToString::to_string).unwrap_or_default();
                 self.layers.push(Layer::Input(Input::new(Purpose::Filter, &text)));
@@ -46,15 +50,23 @@ impl App {
             }
             Action::SearchNext => self.find(Direction::Next),
             Action::SearchPrevious => self.find(Direction::Previous),
+            Action::OpenSortMenu if self.screen == Screen::Cgroups => {
+                self.layers.push(Layer::Menu(menus::sort_cgroups(self.cgroups.sorted_by())));
+            }
             Action::OpenSortMenu => self.layers.push(Layer::Menu(menus::sort(self.processes.order().by))),
             Action::OpenGroupMenu => self.layers.push(Layer::Menu(menus::group())),
             Action::OpenThemeMenu => self.layers.push(Layer::Menu(menus::theme(&self.theme.name))),
             Action::OpenColumns => self.layers.push(Layer::Columns(Columns::new(self.processes.columns()))),
+            Action::Signal if self.screen == Screen::Cgroups => {
+                self.say("several processes: press enter and choose among them", Role::Warn);
+            }
             Action::Signal if self.screen == Screen::Leaks => self.open_signal_menu_of_finding(),
             Action::Signal => self.open_signal_menu(),
             Action::DropCaches => self.layers.push(Layer::Menu(menus::drop_caches())),
+            Action::OpenDetails if self.screen == Screen::Cgroups => self.open_cgroup(),
             Action::OpenDetails if self.screen == Screen::Leaks => self.open_finding(),
             Action::OpenDetails => self.open_details(),
+            Action::ShowCgroups => self.show(Screen::Cgroups),
             Action::ShowLeaks => self.show(Screen::Leaks),
             Action::SetMark => self.mark(MarkDeed::Set(None)),
             Action::OpenMarkMenu => self.open_mark_menu(),
@@ -79,6 +91,7 @@ impl App {
         match self.screen {
             Screen::Processes => {}
             Screen::Leaks => return self.move_in_leaks(action),
+            Screen::Cgroups => return self.cgroups.act(action),
             _ => return self.scroll_text(action),
         }
         let list = &mut self.processes;
@@ -132,7 +145,9 @@ impl App {
     }
 
     fn back(&mut self) {
-        if self.screen != Screen::Processes {
+        if self.screen == Screen::Cgroups && self.cgroups.filter().is_some() {
+            self.cgroups.set_filter(None);
+        } else if self.screen != Screen::Processes {
             self.screen = Screen::Processes;
         } else if self.temporality != Temporality::Live {
             self.temporality = Temporality::Live;

@@ -101,6 +101,7 @@ fn system(crowd: Crowd, second: u64, at: BootMs) -> SystemSample {
         full: Stall { avg10: 1.25, ..Stall::default() },
     });
     system.cgroup_limit = Reading::Value(None);
+    system.cgroups = Some(super::groups::tree(crowd, second, at));
     system
 }
 

@@ -4,10 +4,12 @@
 //! collector must read are derived from these two tables ([`process::PROCESS_FIELDS`] and
 //! [`system::SYSTEM_FIELDS`]).
 
+mod cgroup;
 mod process;
 mod system;
 mod value;
 
+pub use cgroup::{CGROUP_FIELDS, CgroupField, cgroup_field};
 pub use process::{PROCESS_FIELDS, ProcessField, process_field};
 pub use system::{SYSTEM_FIELDS, SystemField};
 pub use value::Value;

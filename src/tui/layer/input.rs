@@ -5,6 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Answer, Deed};
+use crate::model::cgroup_query::CgroupQuery;
 use crate::model::query::Query;
 use crate::tui::marks::MarkDeed;
 use crate::tui::screen::processes::Direction;
@@ -17,6 +18,8 @@ use crate::tui::widget::text_input::TextInput;
 pub enum Purpose {
     /// A filter expression.
     Filter,
+    /// A filter of control groups.
+    CgroupFilter,
     /// A word to find.
     Search,
     /// A mark's new name.
@@ -44,6 +47,7 @@ impl Input {
         match (key.code, is_ctrl) {
             (KeyCode::Esc, _) | (KeyCode::Char('c' | 'g'), true) => match self.purpose {
                 Purpose::Filter => Answer::CloseAnd(Deed::Filter(self.before.clone())),
+                Purpose::CgroupFilter => Answer::CloseAnd(Deed::FilterCgroups(self.before.clone())),
                 // Nothing is looked for: the selection is where it was.
                 Purpose::Search => Answer::CloseAnd(Deed::Search(String::new(), Direction::Here)),
                 Purpose::MarkName => Answer::Close,
@@ -67,6 +71,7 @@ impl Input {
         let text = self.line.text().to_owned();
         match self.purpose {
             Purpose::Filter => Deed::Filter(text),
+            Purpose::CgroupFilter => Deed::FilterCgroups(text),
             Purpose::Search => Deed::Search(text, direction),
             Purpose::MarkName => Deed::Mark(MarkDeed::Rename(self.before.clone(), text)),
         }
@@ -76,11 +81,13 @@ impl Input {
         if self.purpose == Purpose::MarkName {
             return Answer::Stay;
         }
-        if self.purpose == Purpose::Filter {
-            self.error = Query::parse(self.line.text()).err().map(|error| error.to_string());
-            if self.error.is_some() {
-                return Answer::Stay;
-            }
+        self.error = match self.purpose {
+            Purpose::Filter => Query::parse(self.line.text()).err().map(|error| error.to_string()),
+            Purpose::CgroupFilter => CgroupQuery::parse(self.line.text()).err(),
+            _ => None,
+        };
+        if self.error.is_some() {
+            return Answer::Stay;
         }
         Answer::StayAnd(self.deed(Direction::Here))
     }
@@ -90,7 +97,7 @@ impl Input {
         let line = Rect::new(screen.x, y, screen.width, 1);
         fill(buf, line, theme.style(Role::Text));
         let prompt = match self.purpose {
-            Purpose::Filter => " filter: ",
+            Purpose::Filter | Purpose::CgroupFilter => " filter: ",
             Purpose::Search => " search: ",
             Purpose::MarkName => " name of the mark: ",
         };
@@ -102,6 +109,10 @@ impl Input {
             (None, Purpose::Filter) => (
                 " enter keep  esc undo   rss>100M  user=app  node  fds>900 or growth>1M  not root  command~^php"
                     .to_owned(),
+                Role::Muted,
+            ),
+            (None, Purpose::CgroupFilter) => (
+                " enter keep  esc undo   nginx  usage>100M  limit_percent>80  oom_kills>0  not user.slice".to_owned(),
                 Role::Muted,
             ),
             (None, Purpose::Search) => {

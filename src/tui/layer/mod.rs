@@ -18,7 +18,7 @@ use super::marks::MarkDeed;
 use super::screen::processes::Direction;
 use super::theme::Theme;
 use crate::act::effect::Effect;
-use crate::model::field::ProcessField;
+use crate::model::field::{CgroupField, ProcessField};
 use crate::model::group::GroupBy;
 
 /// What a layer asks the app to do.
@@ -28,6 +28,10 @@ pub enum Deed {
     Act(Action),
     /// Sorts by a field.
     SortBy(&'static ProcessField),
+    /// Sorts the control groups by a field.
+    SortCgroupsBy(&'static CgroupField),
+    /// Narrows the list of control groups; said with every key while typing.
+    FilterCgroups(String),
     /// Groups, or not.
     GroupBy(Option<GroupBy>),
     /// Changes the colours.

@@ -1,5 +1,6 @@
 //! The screens between the header and the function bar.
 
+pub mod cgroups;
 pub mod ended;
 pub mod leaks;
 pub mod log;
@@ -14,6 +15,8 @@ pub enum Screen {
     Processes,
     /// What grows.
     Leaks,
+    /// Control groups.
+    Cgroups,
     /// What was done.
     Log {
         /// Lines scrolled away.
