@@ -37,8 +37,8 @@ const NODE_AGE_MS: u64 = 1_500;
 /// So many groups are kept.
 const MOST: usize = 4_096;
 
-/// The first look at them may take so many times the allowance: a view that opens is to be filled.
-const FIRST_LOOK: u32 = 10;
+/// While some have never been read, reading may take so many times the allowance: a view that opens is to be filled.
+const CATCH_UP: u32 = 10;
 
 impl CgroupReader {
     /// The tree as it is known now. Groups are found anew every few seconds; at least one that is due is read, and then
@@ -55,12 +55,12 @@ impl CgroupReader {
         let began = Instant::now();
         // A recorded tree is one instant: there is no later, and no budget.
         let is_whole = !root.is_live;
-        let is_first = self.listed_at.is_none();
         if is_whole || self.listed_at.is_none_or(|listed| at.since(listed) >= LIST_AGE_MS) {
             self.list(&mount);
             self.listed_at = Some(at);
         }
-        let allowance = if is_first { allowance * FIRST_LOOK } else { allowance };
+        let has_pending = self.groups.values().any(|node| node.at == BootMs(0));
+        let allowance = if has_pending { allowance * CATCH_UP } else { allowance };
         let is_due = |node: &&mut Arc<CgroupNode>| node.at == BootMs(0) || at.since(node.at) >= NODE_AGE_MS;
         let mut due: Vec<&mut Arc<CgroupNode>> =
             self.groups.values_mut().filter(|node| is_whole || is_due(node)).collect();
