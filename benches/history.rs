@@ -34,7 +34,13 @@ fn ingest_and_answer(bencher: Bencher, processes: u32) {
     (0..WARM).for_each(|_| session.ingest(samples.take()));
     let visible: Vec<_> = samples.take().processes.iter().take(50).map(|process| process.key).collect();
     let request = Request {
-        demand: Demand { sources: SourceSet::default(), visible: visible.clone(), top_by_pss: 50, budget: 0.02 },
+        demand: Demand {
+            sources: SourceSet::default(),
+            visible: visible.clone(),
+            top_by_pss: 50,
+            cgroups: false,
+            budget: 0.02,
+        },
         series: visible,
         series_points: 24,
         series_span: Duration::from_mins(10),

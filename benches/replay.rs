@@ -54,7 +54,13 @@ fn day() -> &'static TempDir {
 
 fn request(at: u64) -> Request {
     Request {
-        demand: Demand { sources: SourceSet::default(), visible: Vec::new(), top_by_pss: 0, budget: 0.0 },
+        demand: Demand {
+            sources: SourceSet::default(),
+            visible: Vec::new(),
+            top_by_pss: 0,
+            cgroups: false,
+            budget: 0.0,
+        },
         series: Vec::new(),
         series_points: 24,
         series_span: Duration::from_mins(10),

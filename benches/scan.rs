@@ -20,7 +20,7 @@ fn main() {
 const INTERVAL: Duration = Duration::from_secs(1);
 
 fn demand(sources: SourceSet) -> Demand {
-    Demand { sources, visible: Vec::new(), top_by_pss: 50, budget: Demand::BUDGET }
+    Demand { sources, visible: Vec::new(), top_by_pss: 50, cgroups: false, budget: Demand::BUDGET }
 }
 
 fn sample_again_and_again(bencher: Bencher, root: ProcRoot, sources: SourceSet) {

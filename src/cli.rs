@@ -96,9 +96,9 @@ pub struct Ps {
     /// Columns from the left, by field
     #[arg(long, short = 'o', value_name = "FIELDS", value_delimiter = ',')]
     pub columns: Option<Vec<FieldName>>,
-    /// Field that sorts
-    #[arg(long, short, value_name = "FIELD", default_value = "pss")]
-    pub sort: FieldName,
+    /// Field that sorts: pss, or with --since its change
+    #[arg(long, short, value_name = "FIELD")]
+    pub sort: Option<FieldName>,
     /// Turns the order round
     #[arg(long, short)]
     pub reverse: bool,
@@ -129,6 +129,20 @@ pub struct Ps {
     /// Prints every field there is and ends
     #[arg(long)]
     pub list_fields: bool,
+    /// What to compare with, what to keep.
+    #[command(flatten)]
+    pub marks: Marks,
+}
+
+/// Marks in files.
+#[derive(Args, Debug)]
+pub struct Marks {
+    /// Shows the change since a mark that --save-mark wrote, and who has ended since
+    #[arg(long, value_name = "FILE")]
+    pub since: Option<PathBuf>,
+    /// Keeps this moment in a file, to compare with later
+    #[arg(long, value_name = "FILE")]
+    pub save_mark: Option<PathBuf>,
 }
 
 impl Ps {
@@ -144,6 +158,8 @@ Examples:
   memtide ps --sort pss --top 10           smem -r -k | sort -nr -k 4 | head
   memtide ps 'fds>900 or fd_percent>80'    who runs out of file descriptors
   memtide ps -g command -t                 programs and their sum
+  memtide ps --save-mark before.json       keeps this moment
+  memtide ps --since before.json           what has grown since
   memtide ps --format json node            for a script";
 
 /// `memtide free`.
@@ -162,6 +178,9 @@ pub struct Free {
     /// Prints again and again, every second or as long as is said
     #[arg(long, short, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "1s")]
     pub watch: Option<Interval>,
+    /// What to compare with, what to keep.
+    #[command(flatten)]
+    pub marks: Marks,
 }
 
 const FREE_EXAMPLES: &str = "\

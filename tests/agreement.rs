@@ -133,7 +133,7 @@ fn sample_once() -> Sample {
 
 /// A sample of a collector that has read all it was asked for.
 fn sample_in_turn() -> Sample {
-    let demand = Demand { sources: all_sources(), visible: Vec::new(), top_by_pss: 0, budget: 1.0 };
+    let demand = Demand { sources: all_sources(), visible: Vec::new(), top_by_pss: 0, cgroups: false, budget: 1.0 };
     let mut collector = Collector::new(ProcRoot::live()).unwrap();
     for _ in 0..100 {
         let sample = collector.sample(&demand, Duration::from_secs(1)).unwrap();

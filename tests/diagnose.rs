@@ -319,6 +319,7 @@ fn ctrl_c_ends_the_watch_and_tells_what_is_known() {
     let terminal = support::live::memtide(["diagnose", "--for", "1h"]).size(100, 30).start();
     terminal.wait_for_text(" of 60:00: ");
     terminal.press("C-c");
-    let screen = terminal.wait_for_text("Not enough data yet");
-    assert!(screen.contains("memtide diagnose --for 1m"), "{}", screen.framed());
+    terminal.wait_for_text("Not enough data yet");
+    // The advice is the last of it, and what is sent may come in parts.
+    terminal.wait_for_text("memtide diagnose --for 1m");
 }

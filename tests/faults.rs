@@ -41,7 +41,7 @@ fn once(top_by_pss: Option<usize>) -> Sample {
 /// A wish for all there is of everybody, those of the sample before first.
 fn everything(before: Option<&Sample>) -> Demand {
     let visible = before.map(|sample| sample.processes.iter().map(|process| process.key).collect());
-    Demand { sources: all_sources(), visible: visible.unwrap_or_default(), top_by_pss: 10, budget: 1.0 }
+    Demand { sources: all_sources(), visible: visible.unwrap_or_default(), top_by_pss: 10, cgroups: false, budget: 1.0 }
 }
 
 fn process_of(sample: &Sample, pid: u32) -> &ProcessSample {

@@ -306,7 +306,7 @@ fn looks_for(sources: SourceSet, folder: &Path) -> [Sample; 2] {
     let root = ProcRoot::recorded(folder);
     let once = read_once(&root, &Once { sources, top_by_pss: None }).unwrap();
     let mut collector = Collector::new(root).unwrap();
-    let demand = Demand { sources, visible: Vec::new(), top_by_pss: 3, budget: 1.0 };
+    let demand = Demand { sources, visible: Vec::new(), top_by_pss: 3, cgroups: false, budget: 1.0 };
     collector.sample(&demand, Duration::from_mins(1)).unwrap();
     [once, collector.sample(&demand, Duration::from_mins(1)).unwrap()]
 }

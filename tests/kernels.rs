@@ -61,7 +61,7 @@ fn sample(scenario: &str) -> Sample {
 }
 
 fn demand() -> Demand {
-    Demand { sources: all_sources(), visible: Vec::new(), top_by_pss: 5, budget: 1.0 }
+    Demand { sources: all_sources(), visible: Vec::new(), top_by_pss: 5, cgroups: false, budget: 1.0 }
 }
 
 fn process(sample: &Sample, pid: u32) -> &ProcessSample {
@@ -402,7 +402,7 @@ fn json(args: &[&str], scenario: &str) -> serde_json::Value {
 
 #[test]
 fn ps_and_free_print_every_tree() {
-    let fields = PROCESS_FIELDS.iter().filter(|field| field.source != Source::History);
+    let fields = PROCESS_FIELDS.iter().filter(|field| !matches!(field.source, Source::History | Source::Mark));
     let columns: Vec<&str> = fields.map(|field| field.key).collect();
     for scenario in SCENARIOS {
         let sample = sample(scenario);

@@ -327,6 +327,75 @@ fn where_every_byte_is_for_who_may_not_see_it_and_on_an_old_kernel() {
     check("system_old", &[OLD, LARGE, TINY], system(Crowd::Old, survey::old, ""));
 }
 
+#[test]
+fn cgroups() {
+    let watched = |crowd, keys: &'static str| {
+        move |width, height| {
+            let mut face = Face::starting(width, height, crowd, options(), None);
+            face.watch(150);
+            face.keys("c");
+            face.keys(keys);
+            face
+        }
+    };
+    check("cgroups", &[OLD, LARGE, TINY], watched(Crowd::Server, ""));
+    check("cgroups_leaking", &[OLD, (120, 30)], watched(Crowd::Server, "down down"));
+    check("cgroups_container", &[OLD, (120, 30)], watched(Crowd::Server, "down down down"));
+    check("cgroups_inherited", &[OLD], watched(Crowd::Server, "end up up up"));
+    check("cgroups_flat", &[OLD], watched(Crowd::Server, "t"));
+    check("cgroups_folded", &[OLD], watched(Crowd::Server, "down z"));
+    check("cgroups_odd", &[OLD, LARGE, TINY], watched(Crowd::Odd, ""));
+    check("cgroups_none", &[OLD], watched(Crowd::Nobody, ""));
+    check("cgroups_past", &[OLD], watched(Crowd::Server, "["));
+    check("cgroups_sort_menu", &[OLD, TINY], watched(Crowd::Server, "s"));
+    check("cgroups_filter", &[OLD], |width, height| {
+        let mut face = watched(Crowd::Server, "/")(width, height);
+        face.type_text("usage>30M not user").keys("enter");
+        face
+    });
+    check("cgroups_filter_wrong", &[OLD], |width, height| {
+        let mut face = watched(Crowd::Server, "/")(width, height);
+        face.type_text("usage>lots");
+        face
+    });
+    check("cgroups_marked", &[OLD, (120, 30)], |width, height| {
+        let mut face = watched(Crowd::Server, "m")(width, height);
+        face.watch(30);
+        face
+    });
+}
+
+#[test]
+fn marks() {
+    let marked = |keys: &'static str| {
+        move |width, height| {
+            let mut face = Face::starting(width, height, Crowd::Server, options(), None);
+            face.watch(60);
+            face.keys(":").type_text("mark before the deploy").keys("enter");
+            face.watch(90);
+            face.keys("home");
+            face.keys(keys);
+            face
+        }
+    };
+    check("marked", &[OLD, LARGE, TINY], marked(""));
+    check("marked_by_unit", &[(120, 30)], |width, height| {
+        let mut face = marked("g")(width, height);
+        face.type_text("unit").keys("enter");
+        face
+    });
+    check("marked_details", &[LARGE], marked("enter"));
+    check("marked_ended", &[OLD, TINY], marked("E"));
+    check("marked_leaks", &[OLD, LARGE], marked("V home"));
+    check("mark_menu", &[OLD, TINY], marked("'"));
+    check("mark_is_set", &[OLD], after("m"));
+    check("mark_name", &[OLD], |width, height| {
+        let mut face = marked("'")(width, height);
+        face.type_text("rename").keys("enter");
+        face
+    });
+}
+
 fn outcomes() -> VecDeque<Outcome> {
     let target = |pid: u32, command: &str| Target {
         key: ProcessKey { pid, start_time: 97 },
@@ -421,6 +490,7 @@ fn only_ascii() {
         "Y",
         "enter",
         "V",
+        "c",
         "y",
         "y tab",
         "y tab tab",
@@ -450,6 +520,7 @@ fn only_ascii() {
             "k" => keep("ascii_menu", &face.text()),
             "V" => keep("ascii_leaks", &face.text()),
             "y" => keep("ascii_system", &face.text()),
+            "c" => keep("ascii_cgroups", &face.text()),
             _ => {}
         }
     }

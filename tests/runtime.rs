@@ -62,7 +62,7 @@ impl Running {
 
     /// Watches it until it is seen like this.
     fn see_until(&self, is_seen: impl Fn(&Seen) -> bool) -> Seen {
-        let demand = Demand { sources: all_sources(), visible: Vec::new(), top_by_pss: 0, budget: 1.0 };
+        let demand = Demand { sources: all_sources(), visible: Vec::new(), top_by_pss: 0, cgroups: false, budget: 1.0 };
         let mut collector = Collector::new(ProcRoot::live()).unwrap();
         let began = Instant::now();
         while began.elapsed() < PATIENCE {

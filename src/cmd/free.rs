@@ -2,8 +2,8 @@
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 
+use super::since::{self, Since};
 use super::{repeat, terminal_width};
 use crate::cli::{Common, Format, Free};
 use crate::collect::once::{Once, read_machine, read_once};
@@ -13,8 +13,8 @@ use crate::export::json;
 use crate::export::sheet::{self, About, Sheet, SheetColumn};
 use crate::export::table::{Column, Table};
 use crate::model::account::Account;
-use crate::model::field::Source;
-use crate::model::judgement::Analysis;
+use crate::model::field::{Source, Value};
+use crate::model::mark::ram_change;
 use crate::model::reading::Reading;
 use crate::model::reclaim::reclaimable;
 use crate::model::snapshot::Snapshot;
@@ -26,6 +26,7 @@ use crate::units::{Bytes, Percent};
 const SOURCES: [Source; 3] = [Source::Identity, Source::Status, Source::Rollup];
 
 pub(super) fn run(args: &Free, common: &Common) -> anyhow::Result<ExitCode> {
+    let since = Since::open(&args.marks)?;
     let mut out = BufWriter::new(io::stdout().lock());
     repeat(common, args.watch.map(|every| every.0), |root, is_first| {
         let sample = if args.full {
@@ -34,7 +35,10 @@ pub(super) fn run(args: &Free, common: &Common) -> anyhow::Result<ExitCode> {
             read_machine(root)?
         };
         let survey = args.full.then(|| Surveyor::new(root.clone()).look_at_all().clone());
-        let snapshot = Snapshot::derive(None, Arc::new(sample), Analysis::default());
+        let snapshot = since.compare(sample)?;
+        if is_first {
+            since::tell(&snapshot);
+        }
         match args.format {
             Format::Json => {
                 let mut document = json::machine(&snapshot);
@@ -50,7 +54,11 @@ pub(super) fn run(args: &Free, common: &Common) -> anyhow::Result<ExitCode> {
             Format::Csv => print_csv(args, &snapshot, survey.as_ref(), is_first, &mut out)?,
             Format::Table => print_tables(args, &snapshot, survey.as_ref(), is_first, &mut out)?,
         }
-        Ok(out.flush()?)
+        out.flush()?;
+        if is_first {
+            since::keep(&args.marks, root, None)?;
+        }
+        Ok(())
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -69,27 +77,38 @@ fn print_csv(
     };
     let mut csv = Csv::new(out);
     if is_first {
-        csv.head(&[head, vec!["name", "bytes"]].concat(), &[])?;
+        let change = if snapshot.mark.is_some() { vec!["change"] } else { Vec::new() };
+        csv.head(&[head, vec!["name", "bytes"], change].concat(), &[])?;
     }
-    let mut write = |name: String, bytes: u64| {
-        let record = [time.clone(), vec![name, bytes.to_string()]].concat();
+    let mut write = |name: String, bytes: u64, by: Option<f64>| {
+        let mut record = [time.clone(), vec![name, bytes.to_string()]].concat();
+        record.extend(change(snapshot, by));
         csv.record(&record, std::iter::empty())
     };
     for (name, reading) in snapshot.sample.system.meminfo.lines() {
         if let Some(bytes) = reading.value() {
-            write(name.to_owned(), bytes)?;
+            let then = snapshot.mark.as_ref().and_then(|mark| mark.meminfo.lines().find(|(line, _)| *line == name));
+            let by = then.and_then(|(_, then)| Some(bytes as f64 - then.value()? as f64));
+            write(name.to_owned(), bytes, by)?;
         }
     }
-    for part in Account::of(&snapshot.sample.system).map(|account| account.parts).unwrap_or_default() {
-        write(format!("ram.{}", part.key), part.bytes)?;
+    if let Some(account) = Account::of(&snapshot.sample.system) {
+        for part in &account.parts {
+            write(format!("ram.{}", part.key), part.bytes, ram_change(snapshot, &account, &[part.key]))?;
+        }
     }
     for reclaim in reclaimable(&snapshot.sample.system) {
-        write(format!("reclaimable.{}", reclaim.key), reclaim.bytes)?;
+        write(format!("reclaimable.{}", reclaim.key), reclaim.bytes, None)?;
     }
     for (name, bytes) in survey.into_iter().flat_map(|survey| survey.sizes(&snapshot.sample)) {
-        write(name, bytes)?;
+        write(name, bytes, None)?;
     }
     Ok(csv.flush()?)
+}
+
+/// The last field of a record, where changes are asked for; empty where one is not known.
+fn change(snapshot: &Snapshot, by: Option<f64>) -> Option<String> {
+    snapshot.mark.is_some().then(|| by.map_or_else(String::new, |by| format!("{by:.0}")))
 }
 
 fn print_tables(
@@ -105,11 +124,11 @@ fn print_tables(
     }
     let system = &snapshot.sample.system;
     let size = |bytes: u64| if args.bytes { bytes.to_string() } else { Bytes(bytes).to_string() };
-    summary(system, &size).write(out, true, terminal_width())?;
+    summary(snapshot, &size, args.bytes).write(out, true, terminal_width())?;
     writeln!(out)?;
     let about = About { snapshot, survey, without: "", size: &size, tells_age: false };
     if let Some(account) = Account::of(system) {
-        parts(&about, &account).write(out, true, terminal_width())?;
+        parts(&about, &account, args.bytes).write(out, true, terminal_width())?;
         if let Some(note) = sheet::remainder(&about, &account) {
             writeln!(out, "{note}")?;
         }
@@ -168,9 +187,12 @@ fn left(title: &str) -> Column {
     Column { title: title.into(), is_right: false }
 }
 
+/// A quantity of `/proc/meminfo`.
+type Part = fn(&Meminfo) -> Reading<u64>;
+
 /// The lines of free(1), and what its columns leave out.
-fn summary(system: &SystemSample, size: &dyn Fn(u64) -> String) -> Table {
-    let mem = &system.meminfo;
+fn summary(snapshot: &Snapshot, size: &dyn Fn(u64) -> String, is_exact: bool) -> Table {
+    let mem = &snapshot.sample.system.meminfo;
     let show = |reading: Reading<u64>| reading.value().map_or_else(|| "-".into(), size);
     let share = |part: fn(&Meminfo) -> Reading<u64>, whole: fn(&Meminfo) -> Reading<u64>| match (
         part(mem).value(),
@@ -199,19 +221,66 @@ fn summary(system: &SystemSample, size: &dyn Fn(u64) -> String) -> Table {
         String::new(),
         String::new(),
     ];
+    let since = |name: &str, columns: [Option<Part>; 7]| {
+        let cell = |what: Option<Part>| {
+            what.map_or_else(String::new, |what| {
+                snapshot.meminfo_change(what).value().map_or_else(|| "-".into(), |by| show_change(&by, is_exact))
+            })
+        };
+        std::iter::once(name.to_owned()).chain(columns.map(cell)).collect::<Vec<String>>()
+    };
+    let cache = |mem: &Meminfo| mem.cache().and_then(|cache| mem.buffers.map(|buffers| cache + buffers));
+    let of_ram = since(
+        "  since",
+        [
+            Some(|mem| mem.mem_total),
+            Some(Meminfo::used),
+            None,
+            Some(|mem| mem.mem_free),
+            Some(|mem| mem.shmem),
+            Some(cache),
+            Some(|mem| mem.mem_available),
+        ],
+    );
+    let of_swap = since(
+        "  since",
+        [Some(|mem| mem.swap_total), Some(Meminfo::swap_used), None, Some(|mem| mem.swap_free), None, None, None],
+    );
+    let rows = match &snapshot.mark {
+        Some(_) => vec![ram, of_ram, swap, of_swap],
+        None => vec![ram, swap],
+    };
     let columns = ["total", "used", "used%", "free", "shared", "buff/cache", "available"];
-    Table {
-        columns: std::iter::once(left("")).chain(columns.into_iter().map(right)).collect(),
-        rows: vec![ram, swap],
-        total: None,
+    Table { columns: std::iter::once(left("")).chain(columns.into_iter().map(right)).collect(), rows, total: None }
+}
+
+/// A change with its sign, in bytes or as a person reads it.
+fn show_change(by: &Value<'_>, is_exact: bool) -> String {
+    match by {
+        Value::BytesChange(by) if is_exact => format!("{by:+.0}"),
+        by => by.to_string(),
     }
 }
 
 /// Every part of RAM, and their sum.
-fn parts(about: &About<'_>, account: &Account) -> Table {
+fn parts(about: &About<'_>, account: &Account, is_exact: bool) -> Table {
     let sum = account.parts.iter().fold(0u64, |sum, part| sum.saturating_add(part.bytes));
     let share = format!("{:.1}%", sum as f64 * 100.0 / account.total.max(1) as f64);
-    Table { total: Some(vec!["total".into(), (about.size)(sum), share, String::new()]), ..table(&sheet::parts(about)) }
+    let mut total = vec!["total".into(), (about.size)(sum), share, String::new()];
+    let mut table = table(&sheet::parts(about));
+    if about.snapshot.mark.is_some() {
+        // Before what it is.
+        let place = table.columns.len() - 1;
+        table.columns.insert(place, right("since"));
+        total.insert(place, String::new());
+        for row in &mut table.rows {
+            let part = account.parts.iter().find(|part| part.title == row[0]);
+            let by = part.and_then(|part| ram_change(about.snapshot, account, &[part.key]));
+            let by = by.map(|by| show_change(&Value::BytesChange(by), is_exact));
+            row.insert(place, by.unwrap_or_else(|| "-".into()));
+        }
+    }
+    Table { total: Some(total), ..table }
 }
 
 /// What else decides how much memory there is.

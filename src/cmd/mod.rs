@@ -10,6 +10,7 @@ mod record;
 mod repair;
 mod replay;
 mod report;
+mod since;
 mod stop;
 mod verify;
 mod watch;

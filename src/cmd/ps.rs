@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::since::{self, Since};
 use super::{Usage, repeat, terminal_width};
 use crate::cli::{Common, Format, Ps};
 use crate::collect::once::{Once, read_more, read_once};
@@ -13,9 +14,10 @@ use crate::config::fields;
 use crate::export::csv::Csv;
 use crate::export::json;
 use crate::export::table::{Column, Table};
-use crate::model::field::{PROCESS_FIELDS, ProcessField, Source, SourceSet, Value};
-use crate::model::group::{Bound, Group, GroupBy, group};
+use crate::model::field::{PROCESS_FIELDS, ProcessField, Source, SourceSet, Value, process_field};
+use crate::model::group::{Bound, Group, GroupBy, ended, group};
 use crate::model::judgement::Analysis;
+use crate::model::mark::{Marked, MarkedProcess};
 use crate::model::query::Query;
 use crate::model::reading::Reading;
 use crate::model::sample::Sample;
@@ -25,11 +27,16 @@ const COLUMNS: [&str; 8] = ["pid", "user", "pss", "uss", "rss", "swap", "fds", "
 
 /// Processes read beyond those asked for, to take the place of who ends meanwhile.
 const SPARE: usize = 8;
+/// The same with the changes since a mark.
+const CHANGES: [&str; 11] =
+    ["pid", "user", "pss", "pss_change", "rss", "rss_change", "swap", "swap_change", "fds", "fds_change", "command"];
 
 /// What is printed, checked.
 struct Wish<'a> {
     args: &'a Ps,
     fields: Vec<&'static ProcessField>,
+    sort: &'static ProcessField,
+    since: Since,
     filter: Option<Query>,
     group: Option<GroupBy>,
 }
@@ -43,10 +50,14 @@ pub(super) fn run(args: &Ps, common: &Common) -> anyhow::Result<ExitCode> {
     let wish = wish(args)?;
     repeat(common, args.watch.map(|every| every.0), |root, is_first| {
         let snapshot = wish.look(root)?;
+        if is_first {
+            since::tell(&snapshot);
+        }
         wish.print(&snapshot, is_first, &mut out)?;
         out.flush()?;
         if is_first {
             wish.tell_what_is_missing(&snapshot);
+            since::keep(&args.marks, root, Some(&snapshot))?;
         }
         Ok(())
     })?;
@@ -54,11 +65,21 @@ pub(super) fn run(args: &Ps, common: &Common) -> anyhow::Result<ExitCode> {
 }
 
 fn wish(args: &Ps) -> anyhow::Result<Wish<'_>> {
+    let since = Since::open(&args.marks)?;
     let fields = match &args.columns {
         Some(columns) => columns.iter().map(|field| field.0).collect(),
+        None if since.is_some() => fields(&CHANGES),
         None => fields(&COLUMNS),
     };
-    if let Some(field) = fields.iter().chain([&args.sort.0]).find(|field| field.source == Source::History) {
+    let by = if since.is_some() { "pss_change" } else { "pss" };
+    let sort = args.sort.map_or_else(|| process_field(by).unwrap_or(&PROCESS_FIELDS[0]), |field| field.0);
+    if let Some(field) = fields.iter().chain([&sort]).find(|field| field.source == Source::Mark)
+        && !since.is_some()
+    {
+        let why = format!("`{}` needs a mark: --save-mark FILE keeps one, --since FILE compares with it", field.key);
+        return Err(Usage(why).into());
+    }
+    if let Some(field) = fields.iter().chain([&sort]).find(|field| field.source == Source::History) {
         let why = format!("`{}` needs a history, which one look can't have: `memtide` shows it live", field.key);
         return Err(Usage(why).into());
     }
@@ -69,19 +90,30 @@ fn wish(args: &Ps) -> anyhow::Result<Wish<'_>> {
             Usage("the filter needs a history, which one look can't have: `memtide` filters it live".into()).into()
         );
     }
-    Ok(Wish { args, fields, filter, group: args.group.and_then(|group| group.0) })
+    if !since.is_some() && filter.as_ref().is_some_and(|filter| filter.sources().contains(Source::Mark)) {
+        return Err(Usage("the filter needs a mark: --since FILE".into()).into());
+    }
+    Ok(Wish { args, fields, sort, since, filter, group: args.group.and_then(|group| group.0) })
 }
 
 impl Wish<'_> {
     /// Reads no more than what is printed, and what decides that.
     fn look(&self, root: &ProcRoot) -> anyhow::Result<Snapshot> {
-        let sort = self.args.sort.0;
+        let sort = self.sort;
         let is_by_pss = sort.key == "pss" && !self.args.reverse;
         let filter = self.filter.as_ref().map(Query::sources).unwrap_or_default();
         let mut all: SourceSet = self.group.map(|_| Source::Identity).into_iter().collect();
         self.fields.iter().for_each(|field| all.extend(field.sources()));
         all.extend(sort.sources());
         all.extend(filter);
+        let marks = &self.args.marks;
+        if marks.save_mark.is_some() {
+            all.extend(since::sources());
+        }
+        // A mark is of all, and who has ended shows in the absence of nobody else.
+        if self.since.is_some() || marks.save_mark.is_some() {
+            return self.since.compare(read_once(root, &Once { sources: all, top_by_pss: None })?);
+        }
         let top = self.args.top.filter(|_| self.group.is_none());
         if is_by_pss && self.filter.is_none() && top.is_some() {
             return Ok(snapshot(read_once(root, &Once { sources: all, top_by_pss: top })?));
@@ -103,7 +135,7 @@ impl Wish<'_> {
     }
 
     fn sort(&self, snapshot: &Snapshot, order: &mut [usize]) {
-        let get = self.args.sort.0.get;
+        let get = self.sort.get;
         order.sort_by(|a, b| self.order(&get(&snapshot.row(*a)), &get(&snapshot.row(*b))));
     }
 
@@ -112,8 +144,14 @@ impl Wish<'_> {
         let limit = self.args.top.unwrap_or(usize::MAX);
         if let Some(by) = self.group {
             let mut groups = group(snapshot, by, chosen);
+            if self.filter.is_some() {
+                // Whether those that ended would have passed can't be told.
+                for group in &mut groups {
+                    group.ended.clear();
+                }
+            }
             groups.sort_by(|a, b| {
-                let value = |group: &Group| group.total(snapshot, self.args.sort.0).0;
+                let value = |group: &Group| group.total(snapshot, self.sort).0;
                 self.order(&value(a), &value(b))
             });
             groups.truncate(limit);
@@ -139,7 +177,7 @@ impl Wish<'_> {
 
     /// The order of two readings: what is unknown comes last, whichever way the order goes.
     fn order(&self, a: &Reading<Value<'_>>, b: &Reading<Value<'_>>) -> Ordering {
-        let is_descending = self.args.sort.0.sorts_descending() != self.args.reverse;
+        let is_descending = self.sort.sorts_descending() != self.args.reverse;
         match (a.as_ref().value(), b.as_ref().value()) {
             (Some(a), Some(b)) if is_descending => b.order(a),
             (Some(a), Some(b)) => a.order(b),
@@ -173,8 +211,11 @@ impl Wish<'_> {
             }
             Format::Table => {
                 let cells = |index| readings(index).map(|reading| self.cell(&reading, Bound::Exact)).collect();
-                let everything =
-                    Group { name: String::new(), members: order.iter().map(|index| *index as u32).collect() };
+                let everything = Group {
+                    members: order.iter().map(|index| *index as u32).collect(),
+                    ended: if self.filter.is_none() { ended(snapshot) } else { Vec::new() },
+                    ..Group::new("")
+                };
                 let total = |field: &&'static ProcessField| match field.key {
                     "command" => format!("{} processes", order.len()),
                     _ if !field.unit.is_number() || field.key == "pid" => String::new(),
@@ -189,9 +230,41 @@ impl Wish<'_> {
                     total: self.args.total.then(|| self.fields.iter().map(total).collect()),
                 };
                 self.print_table(&table, snapshot, is_first, out)?;
+                self.print_ended(snapshot, out)?;
             }
         }
         Ok(())
+    }
+
+    /// Who has ended since the mark, the largest first.
+    fn print_ended(&self, snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
+        let Some(mark) = snapshot.mark.as_ref().filter(|_| self.filter.is_none()) else { return Ok(()) };
+        let mut ended: Vec<&MarkedProcess> = mark.ended(&snapshot.sample).collect();
+        ended.sort_by_key(|process| std::cmp::Reverse(process.value(Marked::Pss).or(process.value(Marked::Rss))));
+        ended.truncate(self.args.top.unwrap_or(usize::MAX));
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let kept = [Marked::Pss, Marked::Rss, Marked::Swap, Marked::Fds];
+        let cell = |process: &MarkedProcess, what: Marked| match process.value(what) {
+            Some(count) if what == Marked::Fds => count.to_string(),
+            Some(bytes) => self.cell(&Reading::Value(Value::Bytes(bytes)), Bound::Exact),
+            None => "-".into(),
+        };
+        let row = |process: &&MarkedProcess| {
+            let mut cells = vec![process.key.pid.to_string()];
+            cells.push(snapshot.sample.host.user(process.identity.uid).into_owned());
+            cells.extend(kept.map(|what| cell(process, what)));
+            cells.push(process.identity.shown_command().into_owned());
+            cells
+        };
+        let mut columns: Vec<Column> =
+            ["pid", "user"].iter().filter_map(|key| process_field(key)).map(column).collect();
+        columns.extend(kept.map(|what| column(what.field())));
+        columns.push(Column { title: "ENDED SINCE".into(), is_right: false });
+        let table = Table { columns, rows: ended.iter().map(row).collect(), total: None };
+        writeln!(out)?;
+        table.write(out, !self.args.no_header, terminal_width())
     }
 
     fn print_groups(
@@ -231,8 +304,9 @@ impl Wish<'_> {
                     cells
                 };
                 let everything = Group {
-                    name: String::new(),
                     members: groups.iter().flat_map(|group| group.members.iter().copied()).collect(),
+                    ended: groups.iter().flat_map(|group| group.ended.iter().copied()).collect(),
+                    ..Group::new("")
                 };
                 let mut columns = vec![Column { title: "N".into(), is_right: true }];
                 columns.extend(fields.iter().map(|field| column(field)));

@@ -34,7 +34,13 @@ pub(super) fn run(args: &Record, common: &Common) -> anyhow::Result<ExitCode> {
     let mut recorder = Recorder::open(settings).map_err(with_name)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut stop = Stop::listen(&runtime)?;
-    let demand = Demand { sources: all_sources(), visible: Vec::new(), top_by_pss: TOP_BY_PSS, budget: Demand::BUDGET };
+    let demand = Demand {
+        sources: all_sources(),
+        visible: Vec::new(),
+        top_by_pss: TOP_BY_PSS,
+        cgroups: false,
+        budget: Demand::BUDGET,
+    };
     let interval = args.interval.0;
     let began = Instant::now();
     let told = Told::new();

@@ -71,6 +71,7 @@ fn demand(pid: Option<u32>) -> Demand {
         sources: sources.into_iter().collect(),
         visible: Vec::new(),
         top_by_pss: if pid.is_none() { 10 } else { 0 },
+        cgroups: false,
         budget: BUDGET,
     }
 }

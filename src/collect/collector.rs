@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cgroup::{binding_limit, parse_membership};
+use super::cgroups::CgroupReader;
 use super::clock::{now, thread_cpu_us};
 use super::demand::Demand;
 use super::error::CollectError;
@@ -30,6 +31,7 @@ pub struct Collector {
     host_read_at: BootMs,
     own_cgroup: Option<Membership>,
     limits: LimitReader,
+    cgroups: CgroupReader,
     is_first: bool,
 }
 
@@ -55,6 +57,7 @@ impl Collector {
             is_first: true,
             own_cgroup,
             limits: LimitReader::default(),
+            cgroups: CgroupReader::default(),
             reader,
             root,
         })
@@ -80,6 +83,11 @@ impl Collector {
             allowance,
             self.reader.buffer(),
         );
+        if demand.cgroups {
+            system.cgroups = Some(self.cgroups.read(&self.root, at, allowance, self.reader.buffer()));
+        } else {
+            self.cgroups.rest();
+        }
         let entries = self.table.entries();
         let processes: Vec<_> = entries.iter().map(|entry| Arc::clone(&entry.process)).collect();
         let denied = processes.iter().filter(|process| process.is_denied()).count() as u32;

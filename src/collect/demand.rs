@@ -13,6 +13,8 @@ pub struct Demand {
     /// How many of the largest by PSS must be right: as many as can be seen at the top. Zero where PSS does
     /// not decide the order.
     pub top_by_pss: usize,
+    /// Whether the tree of control groups is looked at.
+    pub cgroups: bool,
     /// Share of one core, 0 to 1, that reading in turn may take.
     pub budget: f64,
 }

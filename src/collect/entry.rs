@@ -149,7 +149,7 @@ impl Entry {
             Source::OomScore => state(&process.oom_score),
             Source::Identity if self.identity_at == BootMs(0) => SourceState::Pending,
             Source::Identity => SourceState::Read(self.identity_at),
-            Source::Key | Source::Statm | Source::History => SourceState::Read(BootMs(u64::MAX)),
+            Source::Key | Source::Statm | Source::History | Source::Mark => SourceState::Read(BootMs(u64::MAX)),
         }
     }
 }

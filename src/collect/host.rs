@@ -11,7 +11,12 @@ use crate::model::text::{Text, escape};
 
 /// Reads the host's facts: through sysinfo on the running system, from the tree's own files otherwise.
 pub(super) fn read_host(root: &ProcRoot) -> Host {
-    let common = Host { page_size: root.page_size, clock_ticks: root.clock_ticks, ..Host::default() };
+    let common = Host {
+        page_size: root.page_size,
+        clock_ticks: root.clock_ticks,
+        boot_id: first_line(root, "sys/kernel/random/boot_id"),
+        ..Host::default()
+    };
     if root.is_live {
         let users = Users::new_with_refreshed_list().ok();
         Host {

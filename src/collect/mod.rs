@@ -4,6 +4,7 @@
 //! complete; [`inspect::Inspector`] looks at one process closely.
 
 pub mod cgroup;
+mod cgroups;
 mod clock;
 pub mod collector;
 mod crew;

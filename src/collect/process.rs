@@ -215,7 +215,7 @@ impl ProcessReader {
     pub(super) fn read(&mut self, process: &mut ProcessSample, source: Source, now: BootMs) {
         let pid = process.key.pid;
         match source {
-            Source::Key | Source::History => {}
+            Source::Key | Source::History | Source::Mark => {}
             Source::Statm => process.resident = self.read_statm(pid),
             Source::Identity => self.read_identity(process, now),
             Source::Stat => process.stat = self.read_stamped(pid, "stat", now, |bytes| Some(parse_stat(bytes)?.stat)),

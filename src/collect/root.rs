@@ -16,6 +16,10 @@ pub struct ProcRoot {
     pub shm: PathBuf,
     /// /etc, for the distribution's name and the users of a recorded tree.
     pub etc: PathBuf,
+    /// /var, where container engines keep names.
+    pub var: PathBuf,
+    /// /run, where they keep those of what runs.
+    pub run: PathBuf,
     /// Bytes in a page.
     pub page_size: u64,
     /// Clock ticks in a second, the unit of start times.
@@ -33,6 +37,8 @@ impl ProcRoot {
             cgroup: "/sys/fs/cgroup".into(),
             shm: "/dev/shm".into(),
             etc: "/etc".into(),
+            var: "/var".into(),
+            run: "/run".into(),
             page_size: rustix::param::page_size() as u64,
             clock_ticks: rustix::param::clock_ticks_per_second(),
             is_live: true,
@@ -47,6 +53,8 @@ impl ProcRoot {
             cgroup: folder.join("cgroup"),
             shm: folder.join("shm"),
             etc: folder.join("etc"),
+            var: folder.join("var"),
+            run: folder.join("run"),
             page_size: 4096,
             clock_ticks: 100,
             is_live: false,

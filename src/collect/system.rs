@@ -72,6 +72,7 @@ impl SystemReader {
             balloon,
             cgroup_limit: Reading::Pending,
             bound_groups: Vec::new(),
+            cgroups: None,
             sysv_shm: Reading::Pending,
             uptime_s: 0,
             meminfo,

@@ -16,6 +16,10 @@
 //! zones?: [{node, zone, free, min, low, high, managed}]}`; `standing` is "in use", "idle" or "leaked", `at_most` tells
 //! that the size is what is mapped of it, `pids` are at most eight.
 //!
+//! Compared with a mark, both have `since: {name, wall_ms, age_ms}`; processes that came after it `new: true`, and
+//! `ended: [{pid, start_time, name, command, <key>: value at the mark}]` lists who has gone; the machine `change:
+//! {<key>: by}` and each part of `ram` its `change`.
+//!
 //! `memtide.diagnose/1`: `{schema, wall_ms, host, began_wall_ms, watched_ms, samples, processes, asked?: {pid, start_time},
 //! outcome: "leaking"|"growing"|"not enough data"|"clear", needs_ms?, headline: SENTENCE, sentences: [SENTENCE],
 //! advice: [{title, commands: [text], why: SENTENCE, risk?}], findings: [FINDING]}`, where a SENTENCE is `{topic, text,
@@ -52,6 +56,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::model::account::Account;
 use crate::model::field::{ProcessField, SYSTEM_FIELDS, Unit, Value};
 use crate::model::group::{Bound, Group};
+use crate::model::mark::{Marked, MarkedProcess, ram_change};
 use crate::model::reading::Reading;
 use crate::model::reclaim::{Reclaim, reclaimable};
 use crate::model::snapshot::Snapshot;
@@ -61,6 +66,9 @@ pub fn processes(snapshot: &Snapshot, fields: &[&'static ProcessField], order: &
     let process = |index: &usize| {
         let row = snapshot.row(*index);
         let mut object = Map::new();
+        if snapshot.mark.as_ref().is_some_and(|mark| mark.process(row.process.key).is_none()) {
+            object.insert("new".into(), true.into());
+        }
         let mut unknown = Map::new();
         for field in fields {
             insert(&mut object, &mut unknown, field.key, &(field.get)(&row));
@@ -73,6 +81,9 @@ pub fn processes(snapshot: &Snapshot, fields: &[&'static ProcessField], order: &
     let mut document = head("memtide.ps/1", snapshot);
     document.insert("fields".into(), describe(fields));
     document.insert("processes".into(), order.iter().map(process).collect());
+    if let Some(mark) = &snapshot.mark {
+        document.insert("ended".into(), mark.ended(&snapshot.sample).map(marked).collect());
+    }
     document.into()
 }
 
@@ -118,8 +129,20 @@ pub fn machine(snapshot: &Snapshot) -> Json {
     }
     document.insert("system".into(), system.into());
     document.insert("unknown".into(), unknown.into());
+    if snapshot.mark.is_some() {
+        let changes = SYSTEM_FIELDS.iter().filter_map(|field| {
+            Some((field.key.to_owned(), Json::from(snapshot.system_change(field).value()?.number()? as i64)))
+        });
+        document.insert("change".into(), Json::Object(changes.collect()));
+    }
     if let Some(account) = Account::of(&snapshot.sample.system) {
-        let part = |part: &crate::model::account::Part| json!({"key": part.key, "bytes": part.bytes});
+        let part = |part: &crate::model::account::Part| {
+            let mut object = json!({"key": part.key, "bytes": part.bytes});
+            if let Some(by) = ram_change(snapshot, &account, &[part.key]) {
+                object["change"] = (by as i64).into();
+            }
+            object
+        };
         document.insert("ram".into(), account.parts.iter().map(part).collect());
         document.insert("overlap".into(), account.overlap.into());
     }
@@ -146,7 +169,24 @@ fn head(schema: &str, snapshot: &Snapshot) -> Map<String, Json> {
     head.insert("schema".into(), schema.into());
     head.insert("wall_ms".into(), snapshot.sample.wall_ms.into());
     head.insert("host".into(), snapshot.sample.host.name.escaped().into());
+    if let Some(mark) = &snapshot.mark {
+        let age_ms = snapshot.sample.at.since(mark.at);
+        head.insert("since".into(), json!({"name": mark.name, "wall_ms": mark.wall_ms, "age_ms": age_ms}));
+    }
     head
+}
+
+/// A process as it was at the mark.
+fn marked(process: &MarkedProcess) -> Json {
+    let mut object = Map::new();
+    object.insert("pid".into(), process.key.pid.into());
+    object.insert("start_time".into(), process.key.start_time.into());
+    object.insert("name".into(), process.identity.comm.escaped().into());
+    object.insert("command".into(), process.identity.shown_command().into());
+    for (what, key) in Marked::ALL {
+        object.insert(key.into(), process.value(what).map_or(Json::Null, Json::from));
+    }
+    object.into()
 }
 
 fn describe(fields: &[&'static ProcessField]) -> Json {
@@ -156,10 +196,10 @@ fn describe(fields: &[&'static ProcessField]) -> Json {
 /// A unit's name for programs.
 pub(super) fn unit(unit: Unit) -> &'static str {
     match unit {
-        Unit::Bytes => "bytes",
+        Unit::Bytes | Unit::BytesChange => "bytes",
         Unit::BytesPerMinute | Unit::Series => "bytes/min",
         Unit::BytesPerSecond => "bytes/s",
-        Unit::Count => "count",
+        Unit::Count | Unit::CountChange => "count",
         Unit::PerSecond => "1/s",
         Unit::Percent => "percent",
         Unit::Milliseconds => "ms",
@@ -174,6 +214,8 @@ fn insert(object: &mut Map<String, Json>, unknown: &mut Map<String, Json>, key: 
             Value::BytesPerMinute(n) | Value::BytesPerSecond(n) | Value::PerSecond(n) | Value::Percent(n) => {
                 (*n).into()
             }
+            // What is counted is whole.
+            Value::BytesChange(n) | Value::CountChange(n) | Value::New(n) => (*n as i64).into(),
             Value::Text(text) | Value::Ranked(_, text) => text.as_ref().into(),
         },
         _ => Json::Null,

@@ -4,6 +4,7 @@ pub mod csv;
 pub mod html;
 pub mod inspect;
 pub mod json;
+pub mod mark;
 pub mod report;
 pub mod runtime;
 pub mod sheet;

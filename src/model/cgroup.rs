@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::reading::BootMs;
+use super::tenant::Tenant;
 use super::text::{Text, escape};
 
 /// Which cgroup interface holds the memory controller.
@@ -39,21 +40,15 @@ impl Membership {
         })
     }
 
-    /// The container: the 64-digit id in the path, cut to the 12 digits that engines show, with its engine where
-    /// the path tells it (`docker:3f2a…`).
+    /// The container: the innermost path segment that names one, by the 12 digits of its id that engines show, with its
+    /// engine where the path tells it (`docker:3f2a…`), or by its name (`lxc:web`).
     pub fn container(&self) -> Option<String> {
         [&self.managed, &self.memory].into_iter().find_map(|path| {
-            path.as_bytes().rsplit(|byte| *byte == b'/').find_map(|segment| {
-                let segment = std::str::from_utf8(segment).ok()?;
-                let stem = segment.strip_suffix(".scope").unwrap_or(segment);
-                let (engine, id) = stem.rsplit_once('-').unwrap_or(("", stem));
-                let is_id = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-                let engine = match engine {
-                    "cri-containerd" => "containerd",
-                    "" if path.as_bytes().starts_with(b"/docker/") => "docker",
-                    other => other,
-                };
-                is_id.then(|| if engine.is_empty() { id[..12].to_owned() } else { format!("{engine}:{}", &id[..12]) })
+            let bytes = path.as_bytes();
+            let ends = (0..bytes.len()).rev().filter(|end| bytes[*end] == b'/');
+            std::iter::once(bytes.len()).chain(ends).find_map(|end| match Tenant::of(&bytes[..end])? {
+                Tenant::Pod { .. } | Tenant::User(_) => None,
+                tenant => tenant.short(),
             })
         })
     }

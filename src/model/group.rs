@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::field::{Aggregate, ProcessField, Unit, Value};
 use super::judgement::{Judged, Subject};
+use super::process::Identity;
 use super::reading::{Need, Reading};
 use super::snapshot::{Row, Snapshot};
 
@@ -38,10 +39,14 @@ impl GroupBy {
 
     /// What the group of a process is called.
     pub fn name_of(self, row: &Row<'_>) -> String {
-        let identity = &row.process.identity;
+        self.name(&row.process.identity, &row.user())
+    }
+
+    /// What the group of a process of this identity and user is called.
+    fn name(self, identity: &Identity, user: &str) -> String {
         match self {
             Self::Command => identity.comm.escaped().into_owned(),
-            Self::User => row.user().into_owned(),
+            Self::User => user.to_owned(),
             Self::Unit => identity.cgroup.unit().unwrap_or_else(|| identity.cgroup.memory.escaped()).into_owned(),
             Self::Container => identity.cgroup.container().unwrap_or_else(|| "(no container)".into()),
         }
@@ -55,6 +60,8 @@ pub struct Group {
     pub name: String,
     /// Their places in the sample.
     pub members: Vec<u32>,
+    /// Places in the mark compared with of those that were of it then and have ended.
+    pub ended: Vec<u32>,
 }
 
 /// How a sum stands to the truth.
@@ -84,18 +91,40 @@ impl Bound {
     }
 }
 
+/// Places in the mark of the processes that have ended since.
+pub fn ended(snapshot: &Snapshot) -> Vec<u32> {
+    let Some(mark) = &snapshot.mark else { return Vec::new() };
+    let places = mark
+        .ended(&snapshot.sample)
+        .filter_map(|process| mark.processes.binary_search_by_key(&process.key.pid, |process| process.key.pid).ok());
+    places.map(|place| place as u32).collect()
+}
+
 /// Groups some processes of a snapshot, in order of name.
 pub fn group(snapshot: &Snapshot, by: GroupBy, members: impl IntoIterator<Item = u32>) -> Vec<Group> {
-    let mut groups: HashMap<String, Vec<u32>> = HashMap::new();
+    let mut groups: HashMap<String, Group> = HashMap::new();
     for member in members {
-        groups.entry(by.name_of(&snapshot.row(member as usize))).or_default().push(member);
+        let name = by.name_of(&snapshot.row(member as usize));
+        groups.entry(name).or_insert_with_key(|name| Group::new(name.clone())).members.push(member);
     }
-    let mut groups: Vec<Group> = groups.into_iter().map(|(name, members)| Group { name, members }).collect();
+    let marked = snapshot.mark.as_ref().map_or(&[][..], |mark| &mark.processes);
+    for place in ended(snapshot) {
+        let identity = &marked[place as usize].identity;
+        if let Some(group) = groups.get_mut(&by.name(identity, &snapshot.sample.host.user(identity.uid))) {
+            group.ended.push(place);
+        }
+    }
+    let mut groups: Vec<Group> = groups.into_values().collect();
     groups.sort_by(|a, b| a.name.cmp(&b.name));
     groups
 }
 
 impl Group {
+    /// A group without members.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), members: Vec::new(), ended: Vec::new() }
+    }
+
     /// A field of the whole group.
     pub fn total(&self, snapshot: &Snapshot, field: &ProcessField) -> (Reading<Value<'static>>, Bound) {
         if field.key == "name" || field.key == "command" {
@@ -128,12 +157,23 @@ impl Group {
             }
         }
         let Some(largest) = largest else { return (why, Bound::Exact) };
+        if let (Some(what), Some(mark)) = (field.marked(), &snapshot.mark) {
+            // What the ended had is no longer the group's.
+            for ended in self.ended.iter().filter_map(|place| mark.processes.get(*place as usize)) {
+                match ended.value(what) {
+                    Some(then) => sum -= then as f64,
+                    None => unknown += 1,
+                }
+            }
+        }
         let number = match field.aggregate {
             Aggregate::Max => largest,
             _ => sum,
         };
-        let is_upper = field.aggregate == Aggregate::UpperBound && self.members.len() > 1;
+        let is_upper = field.aggregate == Aggregate::UpperBound && self.members.len() + self.ended.len() > 1;
         let bound = match (is_upper, unknown > 0) {
+            // The difference of two bounds is none.
+            (is_upper, is_lacking) if field.marked().is_some() && (is_upper || is_lacking) => Bound::About,
             (false, false) => Bound::Exact,
             (true, false) => Bound::AtMost,
             (false, true) => Bound::AtLeast,
@@ -174,6 +214,8 @@ fn value_of(unit: Unit, number: f64) -> Value<'static> {
         Unit::Bytes => Value::Bytes(number as u64),
         Unit::BytesPerMinute | Unit::Series => Value::BytesPerMinute(number),
         Unit::BytesPerSecond => Value::BytesPerSecond(number),
+        Unit::BytesChange => Value::BytesChange(number),
+        Unit::CountChange => Value::CountChange(number),
         Unit::Count | Unit::Text => Value::Count(number as u64),
         Unit::PerSecond => Value::PerSecond(number),
         Unit::Percent => Value::Percent(number),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::key::ProcessKey;
-use super::process::ProcessSample;
+use super::process::{Identity, ProcessSample};
 use super::reading::BootMs;
 use super::text::Text;
 
@@ -239,10 +239,14 @@ pub enum Subject {
 impl Subject {
     /// Whether this process is it, or one of it.
     pub fn includes(&self, process: &ProcessSample) -> bool {
+        self.is_of(process.key, &process.identity)
+    }
+
+    /// The same of a process of which no more is known.
+    pub fn is_of(&self, process: ProcessKey, identity: &Identity) -> bool {
         match self {
-            Self::Process(key) => *key == process.key,
+            Self::Process(key) => *key == process,
             Self::Group(key) => {
-                let identity = &process.identity;
                 let (name, owner) = (identity.comm.as_bytes(), identity.uid.to_ne_bytes());
                 let is_of_name = || {
                     let rest = key.as_bytes().strip_prefix(name).and_then(|rest| rest.strip_prefix(b"\0"));

@@ -2,12 +2,16 @@
 //! quantity that can be shown, sorted, filtered or exported. Pure: no files, no clock, no terminal.
 
 pub mod account;
+pub mod census;
 pub mod cgroup;
+pub mod cgroup_query;
+pub mod cgroup_tree;
 pub mod field;
 pub mod group;
 pub mod inspect;
 pub mod judgement;
 pub mod key;
+pub mod mark;
 pub mod process;
 pub mod query;
 pub mod reading;
@@ -18,6 +22,7 @@ pub mod shell;
 pub mod snapshot;
 pub mod survey;
 pub mod system;
+pub mod tenant;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;

@@ -20,6 +20,8 @@ use regex_lite::Regex;
 use super::field::{ProcessField, Source, SourceSet, Value};
 use super::snapshot::Row;
 
+pub(super) use parse::number;
+
 pub use parse::QueryError;
 
 /// A filter.
@@ -41,7 +43,7 @@ enum Node {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Op {
+pub(super) enum Op {
     Equal,
     NotEqual,
     Greater,
@@ -51,7 +53,7 @@ enum Op {
 }
 
 impl Op {
-    fn holds(self, order: Ordering) -> bool {
+    pub(super) fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Equal => order.is_eq(),
             Self::NotEqual => order.is_ne(),

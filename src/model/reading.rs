@@ -58,6 +58,12 @@ pub enum Need {
     Feature(Feature),
     /// The quantity does not apply (a kernel thread has no memory of its own to share).
     NotApplicable,
+    /// A limit: there is none.
+    NoLimit,
+    /// A mark to compare with.
+    Mark,
+    /// A mark in which it was known.
+    MarkedValue,
 }
 
 /// Optional parts of a Linux system.
@@ -88,6 +94,8 @@ pub enum Feature {
     DevShm,
     /// The running machine: a recorded tree does not have it.
     Live,
+    /// The memory controller in version 2 of control groups.
+    Unified,
 }
 
 impl Need {
@@ -107,9 +115,13 @@ impl Need {
             Self::Feature(Feature::Limit) => "it has no limit, and so the kernel does not count what it holds".into(),
             Self::Feature(Feature::DevShm) => "there is no /dev/shm".into(),
             Self::Feature(Feature::Live) => "it is not recorded".into(),
+            Self::Feature(Feature::Unified) => "needs control groups of version 2".into(),
             Self::Feature(Feature::Zfs) => "ZFS is not loaded".into(),
             Self::Feature(Feature::Recording) => "the recording does not have it".into(),
             Self::NotApplicable => "does not apply here".into(),
+            Self::NoLimit => "there is no limit".into(),
+            Self::Mark => "there is no mark to compare with: m sets one".into(),
+            Self::MarkedValue => "it was not known when the mark was set".into(),
         }
     }
 }

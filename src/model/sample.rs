@@ -61,6 +61,9 @@ pub struct Host {
     pub cpus: u32,
     /// User names by uid.
     pub users: BTreeMap<u32, Text>,
+    /// Which boot this is: `/proc/sys/kernel/random/boot_id` (random(4)); empty where unknown.
+    #[serde(default)]
+    pub boot_id: Text,
 }
 
 impl Host {

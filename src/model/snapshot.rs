@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::judgement::{Analysis, Judged, Verdict};
 use super::key::ProcessKey;
+use super::mark::Mark;
 use super::process::ProcessSample;
 use super::reading::{BootMs, Reading, Stamped};
 use super::sample::Sample;
@@ -17,6 +18,8 @@ pub struct Snapshot {
     pub rates: Reading<SystemRates>,
     /// What the history says of it.
     pub analysis: Analysis,
+    /// The mark that it is compared with, if there is one.
+    pub mark: Option<Arc<Mark>>,
 }
 
 /// Per-second rates of the machine's counters.
@@ -36,7 +39,13 @@ impl Snapshot {
     /// Derives rates from two neighbouring samples.
     pub fn derive(before: Option<&Sample>, sample: Arc<Sample>, analysis: Analysis) -> Self {
         let rates = before.map_or(Reading::Pending, |before| derive_rates(before, &sample));
-        Self { sample, rates, analysis }
+        Self { sample, rates, analysis, mark: None }
+    }
+
+    /// The same, compared with a mark or with none.
+    #[must_use]
+    pub fn compared_with(self, mark: Option<Arc<Mark>>) -> Self {
+        Self { mark, ..self }
     }
 
     /// The process at `index` of the sample as a row of fields.

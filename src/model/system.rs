@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::cgroup::{BoundGroup, CgroupLimit, Membership};
+use super::cgroup_tree::CgroupTree;
 use super::reading::{Feature, Need, Reading};
 use super::text::Text;
 
@@ -35,6 +36,9 @@ pub struct SystemSample {
     /// seconds. Empty in a sample that was taken alone.
     #[serde(default)]
     pub bound_groups: Vec<Arc<BoundGroup>>,
+    /// The tree of control groups, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroups: Option<Arc<CgroupTree>>,
     /// `/proc/sysvipc/shm`: System V shared memory of our IPC namespace, read every few seconds.
     #[serde(default)]
     pub sysv_shm: Reading<SysvShm>,

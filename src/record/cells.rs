@@ -308,10 +308,14 @@ fn encode_state<T>(reading: &Reading<T>) -> u64 {
                 Feature::Limit => 9,
                 Feature::DevShm => 10,
                 Feature::Live => 11,
+                Feature::Unified => 12,
             };
             6 | code << 8
         }
         Reading::Unsupported(Need::NotApplicable) => 7,
+        Reading::Unsupported(Need::NoLimit) => 8,
+        Reading::Unsupported(Need::Mark) => 8 | 1 << 8,
+        Reading::Unsupported(Need::MarkedValue) => 8 | 2 << 8,
     }
 }
 
@@ -335,7 +339,11 @@ fn decode_state<T>(state: u64) -> Option<Reading<T>> {
         (6, 9) => Reading::Unsupported(Need::Feature(Feature::Limit)),
         (6, 10) => Reading::Unsupported(Need::Feature(Feature::DevShm)),
         (6, 11) => Reading::Unsupported(Need::Feature(Feature::Live)),
+        (6, 12) => Reading::Unsupported(Need::Feature(Feature::Unified)),
         (7, _) => Reading::Unsupported(Need::NotApplicable),
+        (8, 0) => Reading::Unsupported(Need::NoLimit),
+        (8, 1) => Reading::Unsupported(Need::Mark),
+        (8, 2) => Reading::Unsupported(Need::MarkedValue),
         _ => Reading::Unsupported(Need::Feature(Feature::Recording)),
     })
 }
@@ -366,6 +374,7 @@ mod tests {
             Feature::Limit,
             Feature::DevShm,
             Feature::Live,
+            Feature::Unified,
             Feature::SysvIpc,
             Feature::Recording,
         ];

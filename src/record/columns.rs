@@ -37,13 +37,13 @@ cells! {
     Scan { cost_us: u64 = "us", denied: u32 = "processes", pending: u32 = "processes", is_hiding: bool = "", missed: u32 = "samples", }
     Host {
         name: Text = "", kernel: Text = "", distribution: Text = "", page_size: u64 = "bytes",
-        clock_ticks: u64 = "per second", cpus: u32 = "",
+        clock_ticks: u64 = "per second", cpus: u32 = "", boot_id: Text = "",
     } [users,]
     SystemSample {
         meminfo: Meminfo = "bytes", vmstat: Vmstat = "", pressure: Reading<Pressure> = "",
         zfs_arc: Reading<u64> = "bytes", zfs_arc_min: Reading<u64> = "bytes", balloon: Reading<Balloon> = "", cgroup_limit: Reading<Option<CgroupLimit>> = "",
         sysv_shm: Reading<SysvShm> = "", uptime_s: u64 = "s",
-    } [swaps, zram, bound_groups,]
+    } [swaps, zram, bound_groups, cgroups,]
     Balloon { bytes: u64 = "bytes", is_in_total: bool = "", }
     Pressure { some: Stall = "", full: Stall = "", }
     Stall { avg10: f32 = "percent", avg60: f32 = "percent", avg300: f32 = "percent", total_us: u64 = "us", }

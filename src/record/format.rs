@@ -72,8 +72,9 @@
 //! | 3 + 256 *why* | denied: *why* 0 for lack of ptrace access, 1 because it is root's |
 //! | 4 | gone before it could be read |
 //! | 5 + 256 *major* + 65536 *minor* | needs a newer kernel |
-//! | 6 + 256 *what* | needs a feature: 0 PSI, 1 memory controller, 2 the line, 3 ZFS, 4 System V IPC, 5 not in the recording, 6 slab figures, 7 a balloon, 8 another mount below, 9 a limit, 10 /dev/shm, 11 a live machine |
+//! | 6 + 256 *what* | needs a feature: 0 PSI, 1 memory controller, 2 the line, 3 ZFS, 4 System V IPC, 5 not in the recording, 6 slab figures, 7 a balloon, 8 another mount below, 9 a limit, 10 /dev/shm, 11 a live machine, 12 control groups of version 2 |
 //! | 7 | does not apply |
+//! | 8 + 256 *what* | nothing to compare: 0 there is no limit, 1 no mark, 2 the mark has no such value |
 //!
 //! *2, texts.* Those that this block's rows use and that its bases do not hold. A varint for their number, then their
 //! numbers, each as a varint of what it exceeds the one before by, then their lengths as varints, then their bytes.

@@ -7,6 +7,7 @@ use super::system::SystemView;
 use super::timeline::Timeline;
 use super::update::{Ended, Update};
 use crate::analyze::history::{EndedTrack, History};
+use crate::model::cgroup_tree::CgroupTree;
 use crate::model::judgement::{Analysis, Judged, Quantity, Subject};
 use crate::model::sample::Sample;
 use crate::model::snapshot::Snapshot;
@@ -20,6 +21,7 @@ pub struct Session {
     latest: Option<Arc<Snapshot>>,
     ended: Arc<[Ended]>,
     survey: Option<Arc<Survey>>,
+    cgroups: Option<Arc<CgroupTree>>,
 }
 
 impl Session {
@@ -32,6 +34,7 @@ impl Session {
             latest: self.latest.clone(),
             ended: Arc::clone(&self.ended),
             survey: None,
+            cgroups: None,
         }
     }
 
@@ -46,7 +49,9 @@ impl Session {
     }
 
     /// Takes in the next sample.
-    pub fn ingest(&mut self, sample: Sample) {
+    pub fn ingest(&mut self, mut sample: Sample) {
+        // It is large and not kept for the past.
+        self.cgroups = sample.system.cgroups.take();
         let ended_before = self.history.ended().last().map(|ended| (ended.process.key, ended.at));
         self.history.push(&sample);
         if self.history.ended().last().map(|ended| (ended.process.key, ended.at)) != ended_before {
@@ -108,6 +113,7 @@ impl Session {
             evidence,
             inspection: None,
             system,
+            cgroups: self.cgroups.clone().filter(|_| request.demand.cgroups && !is_past),
             ended,
             timeline: self.timeline.span(now, is_past),
             replay: None,
@@ -171,7 +177,13 @@ mod tests {
 
     fn request(series: Vec<ProcessKey>, at: Option<BootMs>) -> Request {
         Request {
-            demand: Demand { sources: SourceSet::default(), visible: Vec::new(), top_by_pss: 0, budget: 0.0 },
+            demand: Demand {
+                sources: SourceSet::default(),
+                visible: Vec::new(),
+                top_by_pss: 0,
+                cgroups: false,
+                budget: 0.0,
+            },
             series,
             series_points: 4,
             series_span: Duration::from_secs(40),

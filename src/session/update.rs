@@ -9,6 +9,7 @@ use super::request::Hunt;
 use super::system::SystemView;
 use crate::analyze::events::Event;
 use crate::analyze::evidence::Evidence;
+use crate::model::cgroup_tree::CgroupTree;
 use crate::model::key::ProcessKey;
 use crate::model::process::ProcessSample;
 use crate::model::reading::BootMs;
@@ -29,6 +30,8 @@ pub struct Update {
     pub inspection: Option<Looked>,
     /// What the view of the machine asked for.
     pub system: Option<SystemView>,
+    /// The tree of control groups, while it is asked for; it is of the present alone.
+    pub cgroups: Option<Arc<CgroupTree>>,
     /// Processes that ended before that moment and are still remembered, the latest first.
     pub ended: Arc<[Ended]>,
     /// How far the past reaches and where in it we are.

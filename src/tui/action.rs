@@ -36,6 +36,9 @@ pub enum Action {
     Follow,
     ShowLeaks,
     ShowSystem,
+    ShowCgroups,
+    SetMark,
+    OpenMarkMenu,
     OpenSortMenu,
     ReverseSort,
     SortByNext,
@@ -161,6 +164,9 @@ actions! {
         Filter "filter" "Filter" ["/", "F4"] bar "filter", "Narrows the list by an expression such as rss>100M user=app node.";
         ShowLeaks "leaks" "Leaks" ["V"] bar "leaks", "Shows what grows, ranked by what it fills first, with the evidence drawn.";
         ShowSystem "system" "System" ["y"], "Shows where every byte of RAM and swap is: over time, by slab cache, by tmpfs and segment, by process, by setting.";
+        ShowCgroups "cgroups" "Control groups" ["c"], "Shows the tree of control groups: units, containers, pods and users with usage, limits, pressure and events.";
+        SetMark "mark" "Set a mark" ["m"], "Keeps this moment; every view then shows the change since it, sorted by change.";
+        OpenMarkMenu "marks" "Marks …" ["'"], "Chooses the mark to compare with, or none; renames and drops marks.";
         Search "search" "Search" ["F3", "ctrl-f"], "Goes to the next line that holds what is typed.";
         SearchNext "search_next" "Next match" ["n"], "Goes to the next match of the search.";
         SearchPrevious "search_previous" "Previous match" ["b"], "Goes to the match before.";

@@ -11,8 +11,10 @@ use super::header;
 use super::keymap::{Keymap, KeymapError};
 use super::layer::confirm::Confirm;
 use super::layer::{Answer, Deed, Layer};
+use super::marks::Marks;
 use super::mouse::Click;
 use super::screen::Screen;
+use super::screen::cgroups::Cgroups;
 use super::screen::inspect::Inspect;
 use super::screen::leaks::Leaks;
 use super::screen::processes::list::Order;
@@ -80,6 +82,8 @@ pub struct App {
     /// The process that is shown whole; what is held for it goes with it.
     pub(super) inspect: Option<Inspect>,
     pub(super) system: System,
+    pub(super) cgroups: Cgroups,
+    pub(super) marks: Marks,
     pub(super) log: VecDeque<Outcome>,
     pub(super) layers: Vec<Layer>,
     pub(super) message: Option<(String, Role)>,
@@ -87,7 +91,7 @@ pub struct App {
     pub(super) clock: String,
     pub(super) area: Rect,
     pub(super) last_click: Click,
-    search: String,
+    pub(super) search: String,
     /// The line that was selected when the search began.
     pub(super) search_origin: Option<LineKey>,
     interval: Duration,
@@ -167,6 +171,8 @@ impl App {
             leaks: Leaks::default(),
             inspect: None,
             system: System::default(),
+            cgroups: Cgroups::default(),
+            marks: Marks::default(),
             log: VecDeque::new(),
             layers: Vec::new(),
             message: None,
@@ -196,6 +202,10 @@ impl App {
         if let Some(inspect) = &self.inspect {
             sources.extend(inspect.sources());
         }
+        if self.screen == Screen::Cgroups {
+            // Sums of PSS are shown, whatever the columns of the list.
+            sources.insert(Source::Rollup);
+        }
         if sources.contains(Source::Fds) {
             // How near the limit is decides what is said of their growth.
             sources.insert(Source::Limits);
@@ -209,6 +219,7 @@ impl App {
                 sources,
                 top_by_pss: if is_by_pss && self.processes.order().is_descending { self.processes.page() } else { 0 },
                 visible: watched(&visible, findings),
+                cgroups: self.screen == Screen::Cgroups,
                 budget: self.options.budget,
             },
             series_points: self.inspect.as_ref().map_or(self.processes.history_points(), Inspect::points).max(1),
@@ -268,7 +279,7 @@ impl App {
             self.since.min(timeline.oldest)
         };
         self.follow_replay(&update);
-        self.update = Some(update);
+        self.update = Some(self.marked(update));
         self.settle();
     }
 
@@ -322,6 +333,9 @@ impl App {
                 inspect.settle(&update, body, &self.theme);
             }
             self.system.settle(body);
+            if self.screen == Screen::Cgroups {
+                self.cgroups.settle(&update, body);
+            }
         }
     }
 
@@ -386,6 +400,8 @@ impl App {
                 Ok(theme) => self.theme = theme,
                 Err(error) => self.say(error.to_string(), Role::Danger),
             },
+            Deed::SortCgroupsBy(field) => self.cgroups.sort_by(field),
+            Deed::FilterCgroups(text) => self.filter_cgroups(&text),
             Deed::Filter(text) => match Query::parse(&text) {
                 Ok(query) => self.processes.set_filter((!text.trim().is_empty()).then_some(query)),
                 Err(error) => self.say(error.to_string(), Role::Danger),
@@ -395,6 +411,7 @@ impl App {
                 self.search = word;
                 self.find_while_typing(direction);
             }
+            Deed::Mark(deed) => self.mark(deed),
             Deed::Ask(effect) => self.ask(effect),
             Deed::Run(effect) => return vec![Command::Run(effect)],
         }
@@ -416,6 +433,9 @@ impl App {
 
     pub(super) fn find(&mut self, direction: Direction) {
         let Some(update) = self.update.clone() else { return };
+        if self.screen == Screen::Cgroups {
+            return self.find_cgroup(&update, direction);
+        }
         if !self.search.is_empty() && !self.processes.search(&update.snapshot, &self.search, direction) {
             self.say(format!("no line holds `{}`", self.search), Role::Warn);
         }
@@ -442,7 +462,7 @@ impl App {
 
     /// What a person would have kept.
     pub fn settings(&self) -> Settings {
-        let order = self.processes.order();
+        let order = self.processes.order_to_keep();
         Settings {
             columns: self.processes.columns().to_vec(),
             sort: order.by,

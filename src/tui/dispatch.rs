@@ -7,10 +7,11 @@ use super::layer::input::{Input, Purpose};
 use super::layer::menu::Menu;
 use super::layer::text_view::TextView;
 use super::layer::{Layer, palette};
+use super::marks::MarkDeed;
 use super::menus;
 use super::screen::inspect::Tab;
 use super::screen::processes::Direction;
-use super::screen::{Screen, log};
+use super::screen::{Screen, ended, log};
 use super::theme::Role;
 use crate::model::field::process_field;
 use crate::model::reading::BootMs;
@@ -42,6 +43,10 @@ impl App {
             Action::Help => self.layers.push(Layer::Text(TextView::help(&self.keymap))),
             Action::Palette => self.layers.push(Layer::Menu(Menu::palette(palette::items(&self.keymap)))),
             Action::Back => self.back(),
+            Action::Filter if self.screen == Screen::Cgroups => {
+                let text = self.cgroups.filter().map(ToString::to_string).unwrap_or_default();
+                self.layers.push(Layer::Input(Input::new(Purpose::CgroupFilter, &text)));
+            }
             Action::Filter
             | Action::Search
             | Action::SearchNext
@@ -62,15 +67,22 @@ impl App {
             }
             Action::SearchNext => self.find(Direction::Next),
             Action::SearchPrevious => self.find(Direction::Previous),
+            Action::OpenSortMenu if self.screen == Screen::Cgroups => {
+                self.layers.push(Layer::Menu(menus::sort_cgroups(self.cgroups.sorted_by())));
+            }
             Action::OpenSortMenu if self.screen == Screen::Inspect => self.open_sort_menu_of_inspect(),
             Action::OpenSortMenu => self.layers.push(Layer::Menu(menus::sort(self.processes.order().by))),
             Action::OpenGroupMenu => self.layers.push(Layer::Menu(menus::group())),
             Action::OpenThemeMenu => self.layers.push(Layer::Menu(menus::theme(&self.theme.name))),
             Action::OpenColumns => self.layers.push(Layer::Columns(Columns::new(self.processes.columns()))),
+            Action::Signal if self.screen == Screen::Cgroups => {
+                self.say("several processes: press enter and choose among them", Role::Warn);
+            }
             Action::Signal if self.screen == Screen::Leaks => self.open_signal_menu_of_finding(),
             Action::Signal if self.screen == Screen::Inspect => self.open_signal_menu_of_inspected(),
             Action::Signal => self.open_signal_menu(),
             Action::DropCaches => self.layers.push(Layer::Menu(menus::drop_caches())),
+            Action::OpenDetails if self.screen == Screen::Cgroups => self.open_cgroup(),
             Action::OpenDetails if self.screen == Screen::Leaks => self.open_finding(),
             Action::OpenDetails if self.screen == Screen::Processes => self.open_details(),
             Action::ShowOverview => self.show_tab(Tab::Overview),
@@ -80,6 +92,9 @@ impl App {
             Action::ShowRuntime => self.show_tab(Tab::Runtime),
             Action::ShowLeaks => self.show(Screen::Leaks),
             Action::ShowSystem => self.show(Screen::System),
+            Action::ShowCgroups => self.show(Screen::Cgroups),
+            Action::SetMark => self.mark(MarkDeed::Set(None)),
+            Action::OpenMarkMenu => self.open_mark_menu(),
             Action::ShowLog => self.show(Screen::LOG),
             Action::ShowEnded => self.show(Screen::ENDED),
             Action::Earlier | Action::Later | Action::MuchEarlier | Action::MuchLater => self.travel(action),
@@ -107,6 +122,7 @@ impl App {
             Screen::Leaks => return self.move_in_leaks(action),
             Screen::Inspect => return self.move_in_inspect(action),
             Screen::System => return self.move_in_system(action),
+            Screen::Cgroups => return self.cgroups.act(action),
             _ => return self.scroll_text(action),
         }
         let list = &mut self.processes;
@@ -156,7 +172,7 @@ impl App {
     pub(super) fn scroll_text(&mut self, action: Action) {
         let rows = usize::from(super::view::body(self).height.saturating_sub(1));
         let lines = match self.screen {
-            Screen::Ended { .. } => self.update.as_ref().map_or(0, |update| update.ended.len()),
+            Screen::Ended { .. } => self.update.as_ref().map_or(0, |update| ended::length(update)),
             _ => log::length(&self.log),
         };
         self.screen.scroll(action, lines.saturating_sub(rows));
@@ -167,7 +183,9 @@ impl App {
     }
 
     fn back(&mut self) {
-        if self.screen != Screen::Processes {
+        if self.screen == Screen::Cgroups && self.cgroups.filter().is_some() {
+            self.cgroups.set_filter(None);
+        } else if self.screen != Screen::Processes {
             self.screen = Screen::Processes;
         } else if self.temporality != Temporality::Live && !self.is_replay() {
             self.temporality = Temporality::Live;

@@ -11,7 +11,10 @@ use super::theme::{Role, Theme};
 use super::widget::graph::{self, Scale};
 use super::widget::line::{Piece, put, put_pieces, put_right};
 use super::widget::meter::{self, Part};
+use crate::model::account::Account;
+use crate::model::field::Value;
 use crate::model::judgement::{Finding, Verdict};
+use crate::model::mark::ram_change;
 use crate::model::reading::Reading;
 use crate::model::snapshot::Snapshot;
 use crate::model::system::Meminfo;
@@ -91,6 +94,11 @@ fn draw_status(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, status: &Statu
         Piece::new(status.mode.clone(), theme.style(if status.is_unusual { Role::Past } else { Role::Good }), 0),
     ];
     left.extend(status.taped.as_ref().map(|taped| tape(taped, theme)));
+    if let Some(mark) = &snapshot.mark {
+        left.push(Piece::new(format!("  since {}", mark.name), theme.style(Role::Past), 1));
+        let age = Span(Duration::from_millis(sample.at.since(mark.at)));
+        left.push(Piece::new(format!(" {age}"), muted, 6));
+    }
     if status.alert.is_none() {
         left.extend(leak(snapshot, theme));
     }
@@ -182,7 +190,10 @@ fn draw_memory(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: &Theme)
         pieces.push(Piece::new(format!(" {:>4}", Percent(percent).to_string()), theme.style(role), 0));
     }
     match meminfo.mem_available {
-        Reading::Value(available) => pieces.push(Piece::new(format!("  avail {}", Bytes(available)), text, 1)),
+        Reading::Value(available) => {
+            pieces.push(Piece::new(format!("  avail {}", Bytes(available)), text, 1));
+            pieces.extend(change(snapshot, "mem_available", theme));
+        }
         other => pieces.push(Piece::new(format!("  avail - ({})", other.explain().unwrap_or_default()), text, 1)),
     }
     if let Reading::Value(Some(limit)) = &system.cgroup_limit {
@@ -191,11 +202,29 @@ fn draw_memory(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: &Theme)
         let shown = format!("  limit {}/{} {}", Bytes(limit.usage), Bytes(limit.limit), Percent(share));
         pieces.push(Piece::new(shown, theme.style(role), 2));
     }
-    for ((role, name, amount), dispensable) in parts.iter().zip([3, 6, 5, 4]) {
+    let account = snapshot.mark.as_ref().and_then(|_| Account::of(system));
+    for (((role, name, amount), dispensable), keys) in parts.iter().zip([3, 6, 5, 4]).zip(ACCOUNTED) {
         pieces.push(Piece::new(format!("  {name} "), theme.style(Role::Muted), dispensable));
         pieces.push(Piece::new(Bytes(*amount).to_string(), theme.style(*role), dispensable));
+        if let Some(by) = account.as_ref().and_then(|account| ram_change(snapshot, account, keys)) {
+            pieces.push(Piece::new(format!(" ({})", Value::BytesChange(by)), theme.style(Role::Muted), 7));
+        }
     }
     put_pieces(buf, right_of(area, bar), together(pieces), Vec::new());
+}
+
+/// The parts of RAM that the meter's parts are made of.
+const ACCOUNTED: [&[&str]; 4] = [
+    &["anon"],
+    &["shmem"],
+    &["slab_unreclaimable", "page_tables", "sec_page_tables", "kernel_stack", "percpu"],
+    &["file", "buffers", "slab_reclaimable"],
+];
+
+/// The change of a field of the machine since the mark.
+fn change(snapshot: &Snapshot, key: &str, theme: &Theme) -> Option<Piece> {
+    let change = snapshot.system_change_of(key).value()?;
+    Some(Piece::new(format!(" ({change})"), theme.style(Role::Past), 2))
 }
 
 /// A label and its number go together or not at all.
@@ -227,6 +256,7 @@ fn draw_swap(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: &Theme) {
         let percent = Percent(used as f64 * 100.0 / total as f64);
         pieces.push(Piece::new(format!(" {:>4}", percent.to_string()), text, 0));
         pieces.push(Piece::new(format!("  {}/{}", Bytes(used), Bytes(total)), text, 1));
+        pieces.extend(change(snapshot, "swap_used", theme));
         if let Reading::Value(rates) = snapshot.rates {
             let role = if rates.swap_in + rates.swap_out > 0.0 { Role::Warn } else { Role::Muted };
             let shown = format!("  in {} out {}", BytesPerSecond(rates.swap_in), BytesPerSecond(rates.swap_out));

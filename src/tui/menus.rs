@@ -7,7 +7,7 @@ use super::layer::menu::{Item, Menu};
 use super::theme::Theme;
 use crate::act::effect::{DropLevel, Effect, Signal, Target};
 use crate::act::signal;
-use crate::model::field::{PROCESS_FIELDS, ProcessField};
+use crate::model::field::{CGROUP_FIELDS, CgroupField, PROCESS_FIELDS, ProcessField};
 use crate::model::group::GroupBy;
 
 /// Fields to sort by, the one in force selected.
@@ -18,6 +18,17 @@ pub(super) fn sort(by: &'static ProcessField) -> Menu {
         deed: Deed::SortBy(field),
     });
     let selected = PROCESS_FIELDS.iter().position(|field| field == by).unwrap_or(0);
+    Menu::new("sort by", items.collect(), selected)
+}
+
+/// Fields to sort control groups by, the one in force selected.
+pub(super) fn sort_cgroups(by: &'static CgroupField) -> Menu {
+    let items = CGROUP_FIELDS.iter().map(|field| Item {
+        label: format!("{} ({})", field.title, field.key),
+        note: field.help.to_owned(),
+        deed: Deed::SortCgroupsBy(field),
+    });
+    let selected = CGROUP_FIELDS.iter().position(|field| field == by).unwrap_or(0);
     Menu::new("sort by", items.collect(), selected)
 }
 

@@ -10,6 +10,7 @@ pub mod header;
 mod inspect;
 pub mod keymap;
 pub mod layer;
+pub mod marks;
 mod menus;
 pub mod moment;
 mod mouse;

@@ -7,9 +7,11 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent,
 use super::action::Action;
 use super::app::{App, Command};
 use super::screen::Screen;
+use super::screen::cgroups;
 use super::screen::leaks::FindingKey;
 use super::screen::processes::{Hit, LineKey};
 use super::view;
+use crate::model::text::Text;
 
 /// Two clicks within this are a double click.
 const DOUBLE_CLICK: Duration = Duration::from_millis(400);
@@ -24,6 +26,8 @@ pub(super) enum Clicked {
     Line(LineKey),
     /// Of the leaks.
     Finding(FindingKey),
+    /// Of the control groups.
+    Cgroup(Text),
 }
 
 impl App {
@@ -55,7 +59,9 @@ impl App {
             MouseEventKind::Down(MouseButton::Left) if self.screen == Screen::System => {
                 self.system.click(mouse.column, mouse.row);
             }
-            MouseEventKind::Down(MouseButton::Left) if matches!(self.screen, Screen::Processes | Screen::Leaks) => {
+            MouseEventKind::Down(MouseButton::Left)
+                if matches!(self.screen, Screen::Processes | Screen::Leaks | Screen::Cgroups) =>
+            {
                 return self.click(mouse, at);
             }
             _ => {}
@@ -68,6 +74,15 @@ impl App {
         let findings = &update.snapshot.analysis.findings;
         let clicked = if self.screen == Screen::Leaks {
             self.leaks.hit(findings, mouse.column, mouse.row).map(Clicked::Finding)
+        } else if self.screen == Screen::Cgroups {
+            match self.cgroups.hit(mouse.column, mouse.row) {
+                Some(cgroups::Hit::Head(field)) => {
+                    self.cgroups.sort_by(field);
+                    None
+                }
+                Some(cgroups::Hit::Group(path)) => Some(Clicked::Cgroup(path)),
+                None => None,
+            }
         } else {
             match self.processes.hit(&update.snapshot, mouse.column, mouse.row) {
                 Some(Hit::Head(field)) => {
@@ -86,6 +101,7 @@ impl App {
             match clicked.clone() {
                 Clicked::Line(key) => self.processes.select(key),
                 Clicked::Finding(key) => self.leaks.select(key),
+                Clicked::Cgroup(path) => self.cgroups.select(path),
             }
             if is_double {
                 self.settle();
@@ -104,6 +120,7 @@ impl App {
             Screen::Leaks => self.move_in_leaks(step),
             Screen::Inspect => self.scroll_inspect(lines),
             Screen::System => (0..3).for_each(|_| self.move_in_system(step)),
+            Screen::Cgroups => self.cgroups.act(step),
             _ => self.scroll_text(step),
         }
         self.settle();

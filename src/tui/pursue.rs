@@ -1,4 +1,4 @@
-//! From a finding to its processes.
+//! From a finding, or a control group, to its processes.
 
 use super::action::Action;
 use super::app::App;
@@ -6,12 +6,16 @@ use super::finding::what;
 use super::layer::Layer;
 use super::menus;
 use super::screen::Screen;
-use super::screen::processes::target;
+use super::screen::processes::{Direction, target};
 use super::screen::system::Section;
 use super::theme::Role;
+use crate::model::cgroup_query::CgroupQuery;
 use crate::model::group::GroupBy;
 use crate::model::judgement::{Finding, Quantity, Subject};
+use crate::model::query::Query;
 use crate::model::snapshot::Row;
+use crate::model::text::Text;
+use crate::session::update::Update;
 
 impl App {
     /// Moves the selection among the leaks.
@@ -46,6 +50,40 @@ impl App {
         }
     }
 
+    /// Shows the processes of the selected control group and of the groups in it.
+    pub(super) fn open_cgroup(&mut self) {
+        let Some(path) = self.cgroups.selected() else { return };
+        let query = if path.as_bytes() == b"/" {
+            // The root has all.
+            None
+        } else if let Some(Ok(query)) = cgroup_filter(path).map(|text| Query::parse(&text)) {
+            Some(query)
+        } else {
+            self.say("this group has both kinds of quotes in its name: no filter can name it", Role::Warn);
+            return;
+        };
+        self.processes.set_filter(query);
+        self.processes.set_group(None);
+        self.screen = Screen::Processes;
+    }
+
+    /// Narrows the list of control groups.
+    pub(super) fn filter_cgroups(&mut self, text: &str) {
+        match CgroupQuery::parse(text) {
+            Ok(query) => self.cgroups.set_filter((!text.trim().is_empty()).then_some(query)),
+            Err(error) => self.say(error, Role::Danger),
+        }
+    }
+
+    /// Finds a control group by the word that was searched for.
+    pub(super) fn find_cgroup(&mut self, update: &Update, direction: Direction) {
+        let (is_back, is_here) = (direction == Direction::Previous, direction == Direction::Here);
+        let word = self.search.clone();
+        if !word.is_empty() && !self.cgroups.search(update, &word, is_back, is_here) {
+            self.say(format!("no group holds `{word}`"), Role::Warn);
+        }
+    }
+
     /// Asks which signal the process of the selected finding is to get.
     pub(super) fn open_signal_menu_of_finding(&mut self) {
         let Some(update) = self.update.clone() else { return };
@@ -69,6 +107,14 @@ fn section_of(quantity: Quantity) -> Section {
         Quantity::SlabUnreclaimable => Section::Slab,
         _ => Section::Overview,
     }
+}
+
+/// The filter of the processes of a control group and of the groups in it; `None` where no quote is left to put around
+/// the path.
+fn cgroup_filter(path: &Text) -> Option<String> {
+    let path = path.escaped();
+    let quote = ['"', '\''].into_iter().find(|quote| !path.contains(*quote))?;
+    Some(format!("cgroup={quote}{path}{quote} or cgroup={quote}{path}/*{quote}"))
 }
 
 fn nobody(finding: &Finding) -> String {

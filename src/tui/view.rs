@@ -55,6 +55,7 @@ fn draw_all(app: &App, buf: &mut Buffer) {
             }
         }
         Screen::System => app.system.draw(buf, update, app.machine_span(), &app.theme),
+        Screen::Cgroups => app.cgroups.draw(buf, update, &app.theme),
         Screen::Log { offset } => log::draw(buf, body, &app.log, offset, &app.theme),
         Screen::Ended { offset } => ended::draw(buf, body, update, offset, &app.theme),
     }
@@ -146,6 +147,24 @@ fn bar(app: &App, area: Rect) -> Vec<(u16, Action, &str, &str)> {
             (Action::Quit, "quit"),
         ],
         (Screen::Processes, _) => ACTIONS.iter().filter_map(|spec| Some((spec.action, spec.bar?))).collect(),
+        (Screen::Cgroups, Temporality::Past(_)) => vec![
+            (Action::GoLive, "live"),
+            (Action::Back, "back to the list"),
+            (Action::Earlier, "earlier"),
+            (Action::Later, "later"),
+            (Action::Quit, "quit"),
+        ],
+        (Screen::Cgroups, _) => vec![
+            (Action::Back, "back to the list"),
+            (Action::OpenDetails, "processes"),
+            (Action::Filter, "filter"),
+            (Action::OpenSortMenu, "sort"),
+            (Action::ToggleFold, "fold"),
+            (Action::ToggleTree, "tree"),
+            (Action::SetMark, "mark"),
+            (Action::Help, "help"),
+            (Action::Quit, "quit"),
+        ],
         (Screen::Leaks, Temporality::Past(_)) => vec![
             (Action::Back, "back to the list"),
             (Action::OpenDetails, "show process"),

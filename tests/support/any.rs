@@ -147,6 +147,7 @@ impl Dice {
             clock_ticks: self.number(),
             cpus: self.small(),
             users,
+            boot_id: self.text(),
         }
     }
 
@@ -173,6 +174,8 @@ impl Dice {
             balloon: self.reading(|dice| Balloon { bytes: dice.number(), is_in_total: dice.is() }),
             cgroup_limit: self.reading(|dice| dice.option(Self::cgroup_limit)),
             bound_groups: bound,
+            // The tree is of the present alone and not recorded.
+            cgroups: None,
             sysv_shm: self.reading(|dice| SysvShm {
                 segments: dice.small(),
                 bytes: dice.number(),

@@ -55,6 +55,7 @@ pub fn sample(crowd: Crowd, second: u64) -> Sample {
             page_size: 4096,
             clock_ticks: 100,
             cpus: 2,
+            boot_id: "0c0ffee0-0000-4000-8000-000000000001".into(),
             users: users.map(|(uid, name)| (uid, Text::from(name))).into(),
         }),
         system: system(crowd, second, at),
@@ -110,6 +111,7 @@ fn system(crowd: Crowd, second: u64, at: BootMs) -> SystemSample {
         full: Stall { avg10: 1.25, ..Stall::default() },
     });
     system.cgroup_limit = Reading::Value(None);
+    system.cgroups = Some(super::groups::tree(crowd, second, at));
     system
 }
 

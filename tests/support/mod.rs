@@ -4,6 +4,7 @@
 
 pub mod any;
 pub mod face;
+pub mod groups;
 pub mod inspect;
 pub mod inspected;
 pub mod keys;

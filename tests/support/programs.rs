@@ -121,6 +121,12 @@ impl Program {
         start(name, Command::new("sh").args(["-c", "echo ready; exec sleep 1000", name]).uid(uid).gid(uid))
     }
 
+    /// A process that waits in the control group of a folder, where all of its memory is charged.
+    pub fn sleeper_in(name: &str, group: &Path) -> Self {
+        let script = "echo $$ >\"$0\"/cgroup.procs && echo ready && exec sleep 1000";
+        start(name, Command::new("sh").args(["-c", script]).arg(group).arg(name))
+    }
+
     /// A Node application with an object pool that is never cleaned and log streams that are never closed.
     pub fn leaking_node_app(name: &str) -> Self {
         let script = sources().join("leak.js");

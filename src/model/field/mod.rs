@@ -4,10 +4,12 @@
 //! collector must read are derived from these two tables ([`process::PROCESS_FIELDS`] and
 //! [`system::SYSTEM_FIELDS`]).
 
+mod cgroup;
 mod process;
 mod system;
 mod value;
 
+pub use cgroup::{CGROUP_FIELDS, CgroupField, cgroup_field};
 pub use process::{PROCESS_FIELDS, ProcessField, process_field};
 pub use system::{SYSTEM_FIELDS, SystemField};
 pub use value::Value;
@@ -17,6 +19,10 @@ pub use value::Value;
 pub enum Unit {
     /// Bytes.
     Bytes,
+    /// A change in bytes, signed.
+    BytesChange,
+    /// A change in a number of things, signed.
+    CountChange,
     /// Bytes per minute, signed.
     BytesPerMinute,
     /// Bytes per second.
@@ -65,6 +71,8 @@ pub enum Source {
     OomScore,
     /// The history of the samples so far.
     History,
+    /// A mark, and what the field it is the change of is read from.
+    Mark,
 }
 
 impl Source {
@@ -81,6 +89,7 @@ impl Source {
             Self::Limits => "/proc/PID/limits",
             Self::OomScore => "/proc/PID/oom_score",
             Self::History => "history",
+            Self::Mark => "mark",
         }
     }
 }

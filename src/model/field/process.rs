@@ -1,6 +1,7 @@
 //! The fields of a process.
 
 use super::{Aggregate, Source, SourceSet, Unit, Value};
+use crate::model::mark::Marked;
 use crate::model::process::Status;
 use crate::model::reading::{Need, Reading};
 use crate::model::snapshot::Row;
@@ -39,10 +40,16 @@ impl PartialEq for ProcessField {
 impl Eq for ProcessField {}
 
 impl ProcessField {
-    /// What must be read for it: a share of a limit needs the limit too.
+    /// What must be read for it: a share of a limit needs the limit too, a change what changes.
     pub fn sources(&self) -> SourceSet {
         let limit = (self.key == "fd_percent").then_some(Source::Limits);
-        [self.source].into_iter().chain(limit).collect()
+        let changing = self.marked().map(|what| what.field().source);
+        [self.source].into_iter().chain(limit).chain(changing).collect()
+    }
+
+    /// The quantity whose change since the mark it is, if it is one.
+    pub fn marked(&self) -> Option<Marked> {
+        if self.source == Source::Mark { Marked::of_change(self.key) } else { None }
     }
 
     /// Why a reading of it is no value, as a sentence without its full stop; `None` where it is one.
@@ -114,6 +121,15 @@ fields! {
     "verdict" "VERDICT" Text History 11 [goes 7] Worst (0, 0),
         "How its memory, descriptors and threads behave over time, and how sure that is in percent.",
         |row| row.verdict().map(|(verdict, percent)| Value::verdict(verdict, percent));
+    "pss_change" "+PSS" BytesChange Mark 7 Sum (4, 14), "Change of PSS since the mark; new is who came after it.", |row| row.change(Marked::Pss);
+    "rss_change" "+RSS" BytesChange Mark 7 [goes 11] UpperBound (0, 0), "Change of RSS since the mark.", |row| row.change(Marked::Rss);
+    "uss_change" "+USS" BytesChange Mark 7 [goes 13] Sum (4, 14), "Change of USS since the mark.", |row| row.change(Marked::Uss);
+    "swap_change" "+SWAP" BytesChange Mark 7 [goes 12] Sum (0, 0), "Change of swap since the mark.", |row| row.change(Marked::Swap);
+    "private_change" "+PRIV" BytesChange Mark 7 UpperBound (0, 0), "Change of anonymous memory in RAM and in swap since the mark.",
+        |row| row.change(Marked::Private);
+    "footprint_change" "+FOOT" BytesChange Mark 7 Sum (4, 14), "Change of PSS + SwapPss since the mark.", |row| row.change(Marked::Footprint);
+    "fds_change" "+FD" CountChange Mark 6 [goes 10] Sum (0, 0), "Change of open file descriptors since the mark.", |row| row.change(Marked::Fds);
+    "threads_change" "+THR" CountChange Mark 6 Sum (0, 0), "Change of threads since the mark.", |row| row.change(Marked::Threads);
     "mem_percent" "MEM%" Percent Statm 5 UpperBound (0, 0), "RSS as a share of the machine's RAM.",
         |row| row.process.resident.and_then(|resident| {
             row.snapshot.sample.system.meminfo.mem_total.map(|total| Value::Percent(resident.rss as f64 * 100.0 / total.max(1) as f64))

@@ -13,6 +13,12 @@ use crate::units::{Bytes, BytesPerMinute, BytesPerSecond, Percent, Span};
 pub enum Value<'a> {
     /// Bytes.
     Bytes(u64),
+    /// A change in bytes.
+    BytesChange(f64),
+    /// A change in a number of things.
+    CountChange(f64),
+    /// All that something has which was not there before.
+    New(f64),
     /// Bytes per minute.
     BytesPerMinute(f64),
     /// Bytes per second.
@@ -45,7 +51,13 @@ impl Value<'_> {
     pub fn number(&self) -> Option<f64> {
         Some(match self {
             Self::Bytes(n) | Self::Count(n) | Self::Milliseconds(n) => *n as f64,
-            Self::BytesPerMinute(n) | Self::BytesPerSecond(n) | Self::PerSecond(n) | Self::Percent(n) => *n,
+            Self::BytesPerMinute(n)
+            | Self::BytesPerSecond(n)
+            | Self::PerSecond(n)
+            | Self::Percent(n)
+            | Self::BytesChange(n)
+            | Self::CountChange(n)
+            | Self::New(n) => *n,
             Self::Text(_) | Self::Ranked(..) => return None,
         })
     }
@@ -67,7 +79,11 @@ impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes(n) => Bytes(*n).fmt(f),
-            Self::BytesPerMinute(n) => BytesPerMinute(*n).fmt(f),
+            // Signs and digits of a change are those of a rate.
+            Self::BytesChange(n) | Self::BytesPerMinute(n) => BytesPerMinute(*n).fmt(f),
+            Self::CountChange(n) if *n == 0.0 => f.pad("0"),
+            Self::CountChange(n) => write!(f, "{n:+.0}"),
+            Self::New(_) => f.pad("new"),
             Self::BytesPerSecond(n) => BytesPerSecond(*n).fmt(f),
             Self::Count(n) => fmt::Display::fmt(n, f),
             Self::PerSecond(n) => write!(f, "{n:.1}/s"),

@@ -258,11 +258,12 @@ fn compare(field: &'static ProcessField, operator: &str, value: &str, is_quoted:
     Ok(Node::Text { field, pattern, is_negated })
 }
 
-fn number(unit: Unit, value: &str) -> Result<f64, String> {
+pub(in crate::model) fn number(unit: Unit, value: &str) -> Result<f64, String> {
     let (sign, digits) = value.strip_prefix('-').map_or((1.0, value), |digits| (-1.0, digits));
+    let digits = digits.strip_prefix('+').unwrap_or(digits);
     let plain = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
     let read = match unit {
-        Unit::Bytes => parse_bytes(digits).ok().map(|bytes| bytes.0 as f64),
+        Unit::Bytes | Unit::BytesChange => parse_bytes(digits).ok().map(|bytes| bytes.0 as f64),
         Unit::BytesPerMinute | Unit::Series => {
             parse_bytes(digits.trim_end_matches("/min")).ok().map(|bytes| bytes.0 as f64)
         }
@@ -270,17 +271,17 @@ fn number(unit: Unit, value: &str) -> Result<f64, String> {
         Unit::Milliseconds => parse_duration(digits).ok().map(|duration| duration.as_secs_f64() * 1000.0),
         Unit::Percent => plain(digits.trim_end_matches('%')),
         Unit::PerSecond => plain(digits.trim_end_matches("/s")),
-        Unit::Count | Unit::Text => plain(digits),
+        Unit::Count | Unit::CountChange | Unit::Text => plain(digits),
     };
     read.map(|number| number * sign).ok_or_else(|| format!("`{value}` does not fit: {}", example(unit)))
 }
 
 fn example(unit: Unit) -> &'static str {
     match unit {
-        Unit::Bytes => "write a size, as in 100M or 1.5G",
+        Unit::Bytes | Unit::BytesChange => "write a size, as in 100M or 1.5G",
         Unit::BytesPerMinute | Unit::Series => "write a size per minute, as in 1M",
         Unit::BytesPerSecond => "write a size per second, as in 1M",
-        Unit::Count => "write a number, as in 900",
+        Unit::Count | Unit::CountChange => "write a number, as in 900",
         Unit::PerSecond => "write a number per second, as in 10",
         Unit::Percent => "write a share, as in 80%",
         Unit::Milliseconds => "write a duration, as in 30s or 10m",

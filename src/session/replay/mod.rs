@@ -306,6 +306,7 @@ fn unjudged(shown: &Shown, request: &Request) -> Update {
         timeline: Timespan::default(),
         replay: None,
         inspection: None,
+        cgroups: None,
         system: None,
         taped: None,
     }

@@ -76,7 +76,13 @@ fn tape() -> Tape {
 
 fn request(at: Option<u64>) -> Request {
     Request {
-        demand: Demand { sources: SourceSet::default(), visible: Vec::new(), top_by_pss: 0, budget: 0.0 },
+        demand: Demand {
+            sources: SourceSet::default(),
+            visible: Vec::new(),
+            top_by_pss: 0,
+            cgroups: false,
+            budget: 0.0,
+        },
         series: vec![ProcessKey { pid: 9, start_time: 1 }],
         series_points: 4,
         series_span: Duration::from_secs(40),

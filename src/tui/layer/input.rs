@@ -1,11 +1,13 @@
-//! A line to type at the bottom of the screen: the filter, the search.
+//! A line to type at the bottom of the screen: the filter, the search, a name.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Answer, Deed};
+use crate::model::cgroup_query::CgroupQuery;
 use crate::model::query::Query;
+use crate::tui::marks::MarkDeed;
 use crate::tui::moment::Moment;
 use crate::tui::screen::processes::Direction;
 use crate::tui::theme::{Role, Theme};
@@ -17,10 +19,14 @@ use crate::tui::widget::text_input::TextInput;
 pub enum Purpose {
     /// A filter expression.
     Filter,
+    /// A filter of control groups.
+    CgroupFilter,
     /// A word to find.
     Search,
     /// A moment to go to.
     Jump,
+    /// A mark's new name.
+    MarkName,
 }
 
 /// A line.
@@ -44,9 +50,10 @@ impl Input {
         match (key.code, is_ctrl) {
             (KeyCode::Esc, _) | (KeyCode::Char('c' | 'g'), true) => match self.purpose {
                 Purpose::Filter => Answer::CloseAnd(Deed::Filter(self.before.clone())),
+                Purpose::CgroupFilter => Answer::CloseAnd(Deed::FilterCgroups(self.before.clone())),
                 // Nothing is looked for: the selection is where it was.
                 Purpose::Search => Answer::CloseAnd(Deed::Search(String::new(), Direction::Here)),
-                Purpose::Jump => Answer::Close,
+                Purpose::MarkName | Purpose::Jump => Answer::Close,
             },
             (KeyCode::Enter, _) if self.purpose == Purpose::Jump => match self.line.text().parse::<Moment>() {
                 Ok(moment) => Answer::CloseAnd(Deed::Jump(moment)),
@@ -74,21 +81,22 @@ impl Input {
     fn deed(&self, direction: Direction) -> Deed {
         let text = self.line.text().to_owned();
         match self.purpose {
+            Purpose::CgroupFilter => Deed::FilterCgroups(text),
             Purpose::Search => Deed::Search(text, direction),
-            _ => Deed::Filter(text),
+            Purpose::MarkName => Deed::Mark(MarkDeed::Rename(self.before.clone(), text)),
+            // Where to go is said once it is typed.
+            Purpose::Filter | Purpose::Jump => Deed::Filter(text),
         }
     }
 
     fn changed(&mut self) -> Answer {
-        if self.purpose == Purpose::Jump {
-            self.error = None;
+        self.error = match self.purpose {
+            Purpose::Filter => Query::parse(self.line.text()).err().map(|error| error.to_string()),
+            Purpose::CgroupFilter => CgroupQuery::parse(self.line.text()).err(),
+            _ => None,
+        };
+        if self.error.is_some() || matches!(self.purpose, Purpose::MarkName | Purpose::Jump) {
             return Answer::Stay;
-        }
-        if self.purpose == Purpose::Filter {
-            self.error = Query::parse(self.line.text()).err().map(|error| error.to_string());
-            if self.error.is_some() {
-                return Answer::Stay;
-            }
         }
         Answer::StayAnd(self.deed(Direction::Here))
     }
@@ -98,9 +106,10 @@ impl Input {
         let line = Rect::new(screen.x, y, screen.width, 1);
         fill(buf, line, theme.style(Role::Text));
         let prompt = match self.purpose {
-            Purpose::Filter => " filter: ",
+            Purpose::Filter | Purpose::CgroupFilter => " filter: ",
             Purpose::Search => " search: ",
             Purpose::Jump => " go to: ",
+            Purpose::MarkName => " name of the mark: ",
         };
         let used = put(buf, line.x, y, line.width, prompt, theme.style(Role::Match));
         self.line.draw(buf, Rect { x: line.x + used, width: line.width.saturating_sub(used), ..line }, theme);
@@ -112,6 +121,10 @@ impl Input {
                     .to_owned(),
                 Role::Muted,
             ),
+            (None, Purpose::CgroupFilter) => (
+                " enter keep  esc undo   nginx  usage>100M  limit_percent>80  oom_kills>0  not user.slice".to_owned(),
+                Role::Muted,
+            ),
             (None, Purpose::Search) => {
                 (" enter keep  esc close  down/up next and previous match".to_owned(), Role::Muted)
             }
@@ -119,6 +132,7 @@ impl Input {
                 " enter go  esc stay   14:03   14:03:22   -10m   +1h   2026-11-24 14:03   start   end".to_owned(),
                 Role::Muted,
             ),
+            (None, Purpose::MarkName) => (" enter keep  esc as it was".to_owned(), Role::Muted),
         };
         fill(buf, above, theme.style(Role::Text));
         put(buf, above.x, above.y, above.width, &hint, theme.style(role));

@@ -14,11 +14,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::action::Action;
+use super::marks::MarkDeed;
 use super::moment::Moment;
 use super::screen::processes::Direction;
 use super::theme::Theme;
 use crate::act::effect::Effect;
-use crate::model::field::ProcessField;
+use crate::model::field::{CgroupField, ProcessField};
 use crate::model::group::GroupBy;
 
 /// What a layer asks the app to do.
@@ -30,6 +31,10 @@ pub enum Deed {
     SortBy(&'static ProcessField),
     /// Sorts the part of a process that is shown by a column.
     SortPartBy(&'static str),
+    /// Sorts the control groups by a field.
+    SortCgroupsBy(&'static CgroupField),
+    /// Narrows the list of control groups; said with every key while typing.
+    FilterCgroups(String),
     /// Groups, or not.
     GroupBy(Option<GroupBy>),
     /// Changes the colours.
@@ -44,6 +49,8 @@ pub enum Deed {
     Jump(Moment),
     /// Goes to a line that holds the word.
     Search(String, Direction),
+    /// Sets, chooses, renames or drops a mark.
+    Mark(MarkDeed),
     /// Asks before it does something to the machine.
     Ask(Effect),
     /// Does something to the machine: the question was answered.

@@ -1,4 +1,5 @@
-//! Commands with a value: `sort rss`, `filter rss>100M`, `group user`, `columns +oom_score`, `interval 2s`, `theme light`.
+//! Commands with a value: `sort rss`, `filter rss>100M`, `group user`, `columns +oom_score`, `interval 2s`, `theme light`,
+//! `mark before`, `compare before`.
 
 use super::Deed;
 use super::menu::Item;
@@ -7,18 +8,21 @@ use crate::model::group::GroupBy;
 use crate::model::query::Query;
 use crate::tui::action::ACTIONS;
 use crate::tui::keymap::Keymap;
+use crate::tui::marks::MarkDeed;
 use crate::tui::screen::processes::DEFAULT_COLUMNS;
 use crate::tui::theme::Theme;
 use crate::units::parse_duration;
 
 /// Commands that take a value.
-const COMMANDS: [(&str, &str); 6] = [
+const COMMANDS: [(&str, &str); 8] = [
     ("sort", "sort FIELD: by this field; once more reverses"),
     ("filter", "filter EXPRESSION: as / does"),
     ("group", "group command|user|unit|container|none"),
     ("columns", "columns a,b,c  or  columns +oom_score"),
     ("interval", "interval 500ms|2s|1m: the time between samples"),
     ("theme", "theme dark|light|high-contrast|ansi16|mono|FILE.toml"),
+    ("mark", "mark NAME: keeps this moment under a name"),
+    ("compare", "compare NAME|none: shows the change since that mark"),
 ];
 
 /// Every action, and the commands that take a value.
@@ -43,6 +47,8 @@ pub(super) fn parse(text: &str) -> Option<Result<Deed, String>> {
         "columns" => parse_columns(value).map(Deed::Columns),
         "interval" => parse_duration(value).map(Deed::Interval).map_err(|error| error.to_string()),
         "theme" => Ok(Deed::Theme(value.to_owned())),
+        "mark" => Ok(Deed::Mark(MarkDeed::Set(Some(value.to_owned())))),
+        "compare" => Ok(Deed::Mark(MarkDeed::Compare((value != "none").then(|| value.to_owned())))),
         _ => return None,
     })
 }
@@ -96,6 +102,9 @@ mod tests {
         assert_eq!(parse("group none"), Some(Ok(Deed::GroupBy(None))));
         assert!(parse("filter rss>").unwrap().is_err());
         assert!(parse("interval soon").unwrap().is_err());
+        let named = |name: &str| Some(Ok(Deed::Mark(MarkDeed::Set(Some(name.into())))));
+        assert_eq!(parse("mark before the deploy"), named("before the deploy"));
+        assert_eq!(parse("compare none"), Some(Ok(Deed::Mark(MarkDeed::Compare(None)))));
         assert_eq!(parse("quit"), None);
     }
 

@@ -1,5 +1,6 @@
 //! The screens between the header and the function bar.
 
+pub mod cgroups;
 pub mod ended;
 pub mod inspect;
 pub mod leaks;
@@ -20,6 +21,8 @@ pub enum Screen {
     Inspect,
     /// Where every byte is.
     System,
+    /// Control groups.
+    Cgroups,
     /// What was done.
     Log {
         /// Lines scrolled away.

@@ -85,12 +85,13 @@ impl Tape {
             clock_ticks: 100,
             cpus: 2,
             users: BTreeMap::from([(0, "root".into())]),
+            boot_id: "".into(),
         };
         let path = folder.join(format!("{}.jsonl.zst", scene.name));
         Self {
             writer: Writer::create(&path, &scene.name, &host).unwrap(),
             prefix: format!("/leak-traces/{}/", scene.name).into_bytes(),
-            demand: Demand { sources: all_sources(), visible: Vec::new(), top_by_pss: 0, budget: 0.3 },
+            demand: Demand { sources: all_sources(), visible: Vec::new(), top_by_pss: 0, cgroups: false, budget: 0.3 },
             bystanders: BTreeSet::new(),
             identities: BTreeMap::new(),
             first: None,

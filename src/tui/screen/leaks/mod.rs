@@ -4,6 +4,7 @@
 pub(super) mod chart;
 mod empty;
 pub(super) mod facts;
+mod since;
 mod table;
 
 use std::time::Duration;

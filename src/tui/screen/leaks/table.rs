@@ -3,9 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::since::since_mark;
 use super::{Leaks, key};
 use crate::model::judgement::{Finding, Verdict};
-use crate::model::reading::BootMs;
+use crate::model::snapshot::Snapshot;
 use crate::session::update::Update;
 use crate::tui::finding::{self, amount, short_name, signed, span, until, what};
 use crate::tui::theme::{Role, Theme};
@@ -18,12 +19,12 @@ struct Column {
     /// How soon it goes where there is no room: the larger, the sooner.
     goes: u8,
     is_right: bool,
-    text: fn(&Finding, BootMs) -> String,
+    text: fn(&Finding, &Snapshot) -> String,
 }
 
-const COLUMNS: [Column; 8] = [
-    Column { title: "WHAT", width: 13, goes: 4, is_right: false, text: |finding, _| what(finding.quantity).into() },
-    Column { title: "VERDICT", width: 13, goes: 3, is_right: false, text: |finding, _| verdict(finding) },
+const COLUMNS: [Column; 9] = [
+    Column { title: "WHAT", width: 13, goes: 5, is_right: false, text: |finding, _| what(finding.quantity).into() },
+    Column { title: "VERDICT", width: 13, goes: 4, is_right: false, text: |finding, _| verdict(finding) },
     Column {
         title: "/MIN",
         width: 7,
@@ -31,32 +32,42 @@ const COLUMNS: [Column; 8] = [
         is_right: true,
         text: |finding, _| signed(finding.quantity, finding.judgement.rate),
     },
-    Column { title: "BETWEEN", width: 15, goes: 8, is_right: true, text: |finding, _| finding::rate_interval(finding) },
+    Column { title: "BETWEEN", width: 15, goes: 9, is_right: true, text: |finding, _| finding::rate_interval(finding) },
     Column {
         title: "AGE",
         width: 5,
-        goes: 5,
+        goes: 6,
         is_right: true,
-        text: |finding, now| span(now.since(finding.judgement.since) as f64).to_string(),
+        text: |finding, snapshot| span(snapshot.sample.at.since(finding.judgement.since) as f64).to_string(),
     },
     Column {
         title: "GAINED",
         width: 6,
-        goes: 6,
+        goes: 7,
         is_right: true,
         text: |finding, _| amount(finding.quantity, finding.judgement.gain()),
+    },
+    Column {
+        title: SINCE_MARK,
+        width: 7,
+        goes: 3,
+        is_right: true,
+        text: |finding, snapshot| since_mark(finding, snapshot),
     },
     Column { title: "FULL IN", width: 13, goes: 2, is_right: false, text: |finding, _| full_in(finding) },
     Column {
         title: "BETWEEN",
         width: 14,
-        goes: 7,
+        goes: 8,
         is_right: false,
         text: |finding, _| {
             finding.ahead().filter(|_| is_told(finding)).map(finding::meeting_interval).unwrap_or_default()
         },
     },
 ];
+
+/// The change since the mark, while there is one to compare with.
+const SINCE_MARK: &str = "+MARK";
 
 /// The column of names is never narrower than this while others can go.
 const LEAST_NAME: u16 = 15;
@@ -88,8 +99,9 @@ fn full_in(finding: &Finding) -> String {
 }
 
 /// The columns that fit beside names of so many columns, and the width of these.
-fn layout(width: u16, longest: u16) -> (u16, Vec<&'static Column>) {
-    let mut chosen: Vec<&Column> = COLUMNS.iter().collect();
+fn layout(width: u16, longest: u16, is_comparing: bool) -> (u16, Vec<&'static Column>) {
+    let is_shown = |column: &&Column| is_comparing || column.title != SINCE_MARK;
+    let mut chosen: Vec<&Column> = COLUMNS.iter().filter(is_shown).collect();
     let needed = |chosen: &[&Column]| chosen.iter().map(|column| column.width + 1).sum::<u16>();
     // A long name takes the place of others, up to a share of the line.
     let least = longest.min(width * 3 / 10).max(LEAST_NAME);
@@ -107,7 +119,7 @@ pub(super) fn draw(panel: &Leaks, buf: &mut Buffer, area: Rect, update: &Update,
     }
     let findings = &update.snapshot.analysis.findings;
     let longest = findings.iter().map(|finding| columns_of(&short_name(finding))).max().unwrap_or(0);
-    let (name_width, columns) = layout(area.width, longest);
+    let (name_width, columns) = layout(area.width, longest, update.snapshot.mark.is_some());
     let head = Rect { height: 1, ..area };
     fill(buf, head, theme.style(Role::Header));
     put(buf, head.x + 1, head.y, name_width, "LEAKS AND GROWTH", theme.style(Role::Header));
@@ -115,7 +127,6 @@ pub(super) fn draw(panel: &Leaks, buf: &mut Buffer, area: Rect, update: &Update,
         let write = if column.is_right { put_right } else { put_left };
         write(buf, head.x + x, head.y, column.width, column.title, theme.style(Role::Header));
     });
-    let now = update.snapshot.sample.at;
     for (finding, y) in findings.iter().skip(panel.offset).zip(area.y + 1..area.bottom()) {
         let is_selected = panel.selected.as_ref() == Some(&key(finding));
         if is_selected {
@@ -137,7 +148,7 @@ pub(super) fn draw(panel: &Leaks, buf: &mut Buffer, area: Rect, update: &Update,
                 _ => Role::Text,
             };
             let write = if column.is_right { put_right } else { put_left };
-            write(buf, area.x + x, y, column.width, &(column.text)(finding, now), style(role));
+            write(buf, area.x + x, y, column.width, &(column.text)(finding, &update.snapshot), style(role));
         });
     }
 }
@@ -161,13 +172,13 @@ mod tests {
 
     #[test]
     fn who_and_how_fast_and_until_when_stay_longest() {
-        let titles = |width| layout(width, 10).1.into_iter().map(|column| column.title).collect::<Vec<_>>();
-        assert_eq!(titles(200).len(), COLUMNS.len());
+        let titles = |width| layout(width, 10, false).1.into_iter().map(|column| column.title).collect::<Vec<_>>();
+        assert_eq!(titles(200).len(), COLUMNS.len() - 1);
         assert_eq!(titles(80), ["WHAT", "VERDICT", "/MIN", "AGE", "GAINED", "FULL IN"]);
         assert_eq!(titles(40), ["/MIN", "FULL IN"]);
-        assert!(layout(80, 19).0 >= 19, "a longer name takes the place of a column");
+        assert!(layout(80, 19, false).0 >= 19, "a longer name takes the place of a column");
         for width in 20..200 {
-            let (name, columns) = layout(width, width / 3);
+            let (name, columns) = layout(width, width / 3, width % 2 == 0);
             let used = name + 1 + columns.iter().map(|column| column.width + 1).sum::<u16>();
             assert!(used <= width, "{width}: {used}");
         }

@@ -79,6 +79,11 @@ impl List {
         let mut order = std::mem::take(&mut self.order);
         order.clear();
         order.extend((0..snapshot.sample.processes.len() as u32).filter(is_wanted));
+        if let Some(what) = wish.order.by.marked() {
+            // Among those that changed by the same the largest comes first.
+            let by_size = Order { by: what.field(), is_descending: true };
+            sort(&mut order, by_size, |index, field| (field.get)(&snapshot.row(index as usize)).value());
+        }
         sort(&mut order, wish.order, |index, field| (field.get)(&snapshot.row(index as usize)).value());
         self.groups.clear();
         match wish.group {
@@ -121,6 +126,10 @@ impl List {
     fn build_groups(&mut self, snapshot: &Snapshot, wish: &Wish<'_>, by: GroupBy, order: &[u32]) {
         // Members keep the order of the list.
         self.groups = group(snapshot, by, order.iter().copied());
+        if wish.filter.is_some() {
+            // Whether those that ended would have passed can't be told.
+            self.groups.iter_mut().for_each(|group| group.ended.clear());
+        }
         let mut places: Vec<u32> = (0..self.groups.len() as u32).collect();
         let groups = &self.groups;
         sort(&mut places, wish.order, |place, field| groups[place as usize].total(snapshot, field).0.value());

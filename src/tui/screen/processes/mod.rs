@@ -1,6 +1,7 @@
 //! The list of processes: what is in it ([`list`]), how it is drawn (`table`), and what moves in it (here).
 
 pub mod list;
+mod marked;
 mod table;
 
 use std::collections::{BTreeSet, HashSet};
@@ -51,7 +52,12 @@ pub enum Direction {
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "what can be switched on and off is independent of each other")]
 pub struct Processes {
+    /// The chosen ones.
     columns: Vec<&'static ProcessField>,
+    /// The ones that are shown: the chosen ones, and their changes while there is a mark to compare with.
+    shown: Vec<&'static ProcessField>,
+    /// The order before a comparison began.
+    order_before: Option<Order>,
     order: Order,
     filter: Option<Query>,
     group: Option<GroupBy>,
@@ -78,7 +84,9 @@ impl Processes {
     pub fn new(columns: Vec<&'static ProcessField>) -> Self {
         let by = process_field("pss").unwrap_or(&PROCESS_FIELDS[0]);
         Self {
+            shown: columns.clone(),
             columns,
+            order_before: None,
             order: Order { by, is_descending: true },
             filter: None,
             group: None,
@@ -270,9 +278,9 @@ impl Processes {
 
     /// Sorts by the column beside the one that sorts now.
     pub fn sort_by_neighbour(&mut self, step: isize) {
-        let place = self.columns.iter().position(|column| *column == self.order.by).unwrap_or(0);
-        let count = self.columns.len().max(1) as isize;
-        if let Some(field) = self.columns.get((place as isize + step).rem_euclid(count) as usize) {
+        let place = self.shown.iter().position(|column| *column == self.order.by).unwrap_or(0);
+        let count = self.shown.len().max(1) as isize;
+        if let Some(field) = self.shown.get((place as isize + step).rem_euclid(count) as usize) {
             self.order = Order { by: field, is_descending: field.sorts_descending() };
         }
     }
@@ -376,6 +384,7 @@ impl Processes {
     /// Chooses the columns.
     pub fn set_columns(&mut self, columns: Vec<&'static ProcessField>) {
         self.columns = columns;
+        self.show_columns();
     }
 
     /// The columns.
@@ -425,7 +434,7 @@ impl Processes {
     pub fn sources(&self) -> SourceSet {
         // Names are always shown; the tree needs parents.
         let mut sources: SourceSet = [Source::Identity, Source::Stat].into_iter().collect();
-        self.columns.iter().chain([&self.order.by]).for_each(|field| sources.extend(field.sources()));
+        self.shown.iter().chain([&self.order.by]).for_each(|field| sources.extend(field.sources()));
         sources.extend(self.filter.as_ref().map(Query::sources).unwrap_or_default());
         sources
     }
@@ -445,7 +454,7 @@ impl Processes {
 
     /// Points of history that fit into a line.
     pub fn history_points(&self) -> usize {
-        usize::from(table::history_width(&self.columns, self.area.width))
+        usize::from(table::history_width(&self.shown, self.area.width))
     }
 
     /// Lines that can be seen at once.
@@ -459,7 +468,7 @@ impl Processes {
             return None;
         }
         if y == self.area.y {
-            let columns = table::layout(&self.columns, self.area.width);
+            let columns = table::layout(&self.shown, self.area.width);
             let mut left = self.area.x;
             return columns.into_iter().find_map(|(field, width)| {
                 left += width + 1;

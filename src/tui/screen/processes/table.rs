@@ -61,7 +61,7 @@ pub(super) fn draw(panel: &Processes, buf: &mut Buffer, update: &Update, theme: 
     if area.height == 0 {
         return;
     }
-    let columns = layout(&panel.columns, area.width);
+    let columns = layout(&panel.shown, area.width);
     draw_head(panel, buf, &columns, theme);
     let snapshot = &*update.snapshot;
     let window = panel.list.lines.iter().skip(panel.offset).take(panel.rows());
@@ -261,6 +261,10 @@ fn role_of(field: &ProcessField, value: &Value<'_>, verdict: Option<Verdict>) ->
         ("fd_percent", Value::Percent(share)) if *share >= 80.0 => Role::Danger,
         ("swap" | "swap_pss" | "locked" | "hugetlb", Value::Bytes(0)) => Role::Muted,
         ("pss", _) => Role::Title,
+        (_, Value::BytesChange(by)) if *by > GROWING => Role::Growing,
+        (_, Value::CountChange(by)) if *by > 0.0 => Role::Growing,
+        (_, Value::BytesChange(by) | Value::CountChange(by)) if *by == 0.0 => Role::Muted,
+        (_, Value::New(_)) => Role::Past,
         _ => Role::Text,
     }
 }
@@ -303,6 +307,10 @@ fn draw_foot(panel: &Processes, buf: &mut Buffer, snapshot: &Snapshot, theme: &T
             snapshot.sample.processes.len()
         ));
     }
+    if let Some(mark) = &snapshot.mark {
+        let (new, ended) = (mark.started(&snapshot.sample), mark.ended(&snapshot.sample).count());
+        parts.push(format!("since {}: {new} new, {ended} ended", mark.name));
+    }
     if panel.is_following {
         parts.push("following".into());
     }
@@ -318,7 +326,7 @@ fn draw_foot(panel: &Processes, buf: &mut Buffer, snapshot: &Snapshot, theme: &T
 }
 
 fn first_reason(panel: &Processes, row: &Row<'_>) -> Option<String> {
-    panel.columns.iter().find_map(|field| {
+    panel.shown.iter().find_map(|field| {
         let reason = field.explain(&(field.get)(row))?;
         (field.unit != Unit::Text && field.unit != Unit::Series)
             .then(|| format!("{} of {}: {reason}", field.title, row.process.key.pid))
