@@ -1,5 +1,7 @@
 //! One short file a command: from arguments to calls, no logic of its own.
 
+mod act;
+mod acts;
 mod config;
 mod diagnose;
 mod free;
@@ -25,6 +27,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Ps(args)) => ps::run(&args, &cli.common),
         Some(Command::Free(args)) => free::run(&args, &cli.common),
         Some(Command::Diagnose(args)) => diagnose::run(&args, &cli.common),
+        Some(Command::Act(args)) => act::run(args, &cli.common),
         Some(Command::Config(args)) => config::run(&args, &cli.common),
     }
 }

@@ -17,15 +17,8 @@ use crate::model::reading::BootMs;
 impl App {
     /// Does what a key means.
     pub fn act(&mut self, action: Action) -> Vec<Command> {
-        if action.spec().is_dangerous {
-            if self.options.is_read_only {
-                self.say(format!("{}: refused, memtide was started with --read-only", action.spec().title), Role::Warn);
-                return Vec::new();
-            }
-            if let Temporality::Past(_) = self.temporality {
-                self.say("this is the past: press l to return to the present first", Role::Warn);
-                return Vec::new();
-            }
+        if action.spec().is_dangerous && !self.may_change(action.spec().title) {
+            return Vec::new();
         }
         match action {
             Action::Quit => return vec![Command::Quit],
@@ -52,6 +45,9 @@ impl App {
             Action::Signal if self.screen == Screen::Leaks => self.open_signal_menu_of_finding(),
             Action::Signal => self.open_signal_menu(),
             Action::DropCaches => self.layers.push(Layer::Menu(menus::drop_caches())),
+            Action::OpenActions => self.open_actions(),
+            Action::Undo => self.undo(),
+            Action::Stop => return self.stop(),
             Action::OpenDetails if self.screen == Screen::Leaks => self.open_finding(),
             Action::OpenDetails => self.open_details(),
             Action::ShowLeaks => self.show(Screen::Leaks),

@@ -55,7 +55,7 @@ impl App {
     }
 }
 
-fn nobody(finding: &Finding) -> String {
+pub(super) fn nobody(finding: &Finding) -> String {
     match finding.subject {
         Subject::Machine => {
             format!("{}: no process owns it; `memtide free` shows where memory is", what(finding.quantity))
