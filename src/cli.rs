@@ -217,7 +217,7 @@ pub struct Act {
     /// Appends what came of it to this file as JSON lines
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
-    /// How to print
+    /// How to print: JSON is a line for each outcome
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Report,
 }

@@ -4,10 +4,12 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 use support::live::{memtide, narrow};
 use support::programs::Program;
+use support::require::has;
 
 fn adj(pid: u32) -> String {
     fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap().trim().to_owned()
@@ -56,6 +58,34 @@ fn a_change_is_chosen_asked_about_done_undone_and_kept_in_a_file() {
     let kept: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let titles: Vec<&str> = kept.iter().map(|line| line["title"].as_str().unwrap()).collect();
     assert!(titles[0].starts_with("oom_score_adj 500 of") && titles[1].starts_with("oom_score_adj 0 of"), "{titles:?}");
+}
+
+#[test]
+fn who_took_over_the_pid_while_the_question_stood_is_not_changed() {
+    let last_pid = Path::new("/proc/sys/kernel/ns_last_pid");
+    let may = fs::read_to_string(last_pid).is_ok_and(|pid| fs::write(last_pid, pid).is_ok());
+    if !has(may, "the right to choose the next pid (/proc/sys/kernel/ns_last_pid)") {
+        return;
+    }
+    let mut victim = Program::sleeper("menu-reused");
+    let pid = victim.pid();
+    let terminal = memtide([""; 0]).size(120, 40).start();
+    narrow(&terminal, "menu-reused");
+    terminal.press(":");
+    terminal.wait_for_text("command");
+    terminal.type_text("oom_score_adj 500");
+    terminal.press("Enter");
+    terminal.wait_for_text(&format!("set oom_score_adj of process {pid} to 500?"));
+    victim.end();
+    // Others start processes too: whoever gets the pid, it is not the one that was chosen.
+    let mut others = Vec::new();
+    while !Path::new(&format!("/proc/{pid}")).exists() {
+        fs::write(last_pid, (pid - 1).to_string()).unwrap();
+        others.push(Program::sleeper("menu-heir"));
+    }
+    terminal.press("y");
+    terminal.wait_for_text("its pid belongs to another process now: nothing was done");
+    assert!(others.iter().all(|other| adj(other.pid()) == "0"));
 }
 
 #[test]

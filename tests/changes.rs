@@ -337,9 +337,10 @@ impl Java {
 
 impl Drop for Java {
     fn drop(&mut self) {
-        // Both fail only where it has ended already.
+        // Both fail only where it has ended already; so killed it leaves its socket, if it has one.
         let _ = self.0.kill();
         let _ = self.0.wait();
+        let _ = fs::remove_file(format!("/tmp/.java_pid{}", self.0.id()));
     }
 }
 

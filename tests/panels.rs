@@ -275,7 +275,7 @@ fn outcomes() -> VecDeque<Outcome> {
         signal(
             vec![
                 Ok("1234 node app.js: SIGTERM sent, still there after 700 ms".into()),
-                Err("2077 less has ended already: nothing was sent".into()),
+                Err("2077 less has ended already: nothing was done".into()),
             ],
             false,
         ),

@@ -29,10 +29,10 @@ pub(super) struct Held<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Missed {
     /// It has ended.
-    #[error("has ended already: nothing was sent")]
+    #[error("has ended already: nothing was done")]
     Ended,
     /// Its pid belongs to another process by now.
-    #[error("has ended, and its pid belongs to another process now: nothing was sent")]
+    #[error("has ended, and its pid belongs to another process now: nothing was done")]
     Reused,
     /// The kernel refused.
     #[error("not permitted: it takes the process's own user, root or CAP_KILL")]
