@@ -41,7 +41,7 @@ pub(super) fn reclaim(group: &GroupTarget, amount: Option<u64>, root: &ProcRoot)
         targets: targets(group, root, None),
         effects: vec![
             format!("The kernel takes {much} from the group: {how}."),
-            "Nobody ends and no limit changes. It can be stopped (X).".into(),
+            "Nobody ends and no limit changes. It can be stopped: X, or Ctrl-C of memtide act.".into(),
         ],
         needs: format!(
             "that {file} may be written: root, or who owns the group{}.",
@@ -104,7 +104,9 @@ pub(super) fn bound(group: &GroupTarget, knob: Knob, to: Option<u64>, root: &Pro
             (Knob::Max, _) => "the OOM killer's choice in the group is not always the leak.".into(),
         },
         undo: match now {
-            Some(Cap(now)) => format!("back to {}: u here, or the command that the log shows.", show_limit(now)),
+            Some(Cap(now)) => {
+                format!("back to {}: by u, or by the command that is shown with what came of it.", show_limit(now))
+            }
             None => "what it is now can't be read.".into(),
         },
         refusal,

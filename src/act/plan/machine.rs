@@ -63,7 +63,7 @@ pub(super) fn recycle_swap(root: &ProcRoot) -> Plan {
             "Takes each device out of use (swapoff), which reads back into RAM all that lies there, and back into use \
              (swapon)."
                 .into(),
-            "It can take minutes, with progress told; X stops it, and the device stays in use.".into(),
+            "It can take minutes, with progress told; X, or Ctrl-C of memtide act, stops it, and the device stays in use.".into(),
             "It stops by itself where memory runs short.".into(),
         ],
         needs: "CAP_SYS_ADMIN (root), swapoff and swapon; MemAvailable has to cover what is in swap.".into(),

@@ -92,7 +92,7 @@ pub(super) fn oom_score_adj(target: &Target, to: i32, root: &ProcRoot) -> Plan {
 /// How a value is brought back.
 fn back(now: Option<String>) -> String {
     match now {
-        Some(now) => format!("back to {now}: u here, or the command that the log shows."),
+        Some(now) => format!("back to {now}: by u, or by the command that is shown with what came of it."),
         None => "what it is now can't be read.".into(),
     }
 }
