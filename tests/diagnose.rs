@@ -262,6 +262,6 @@ fn ctrl_c_ends_the_watch_and_tells_what_is_known() {
     let terminal = support::live::memtide(["diagnose", "--for", "1h"]).size(100, 30).start();
     terminal.wait_for_text(" of 60:00: ");
     terminal.press("C-c");
-    let screen = terminal.wait_for_text("Not enough data yet");
-    assert!(screen.contains("memtide diagnose --for 1m"), "{}", screen.framed());
+    terminal.wait_for_text("Not enough data yet");
+    terminal.wait_for_text("memtide diagnose --for 1m");
 }
