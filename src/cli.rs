@@ -1,12 +1,16 @@
 //! The command line, by clap: types only.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::act::change::{CHANGES, Change};
 use crate::config::said::Said;
 use crate::config::value::{FieldName, Filter, Grouping, Interval, Portion, Span};
 use crate::tui::moment::Moment;
+use crate::units::parse_duration;
 
 /// A memory explorer: who eats the memory, since when, how fast, and what to do about it.
 ///
@@ -35,6 +39,7 @@ Examples:
   memtide inspect 1234                one process whole: mappings, descriptors, threads
   memtide diagnose                    who leaks, until when, and what to do about it
   memtide record -o FILE              a recording, for `memtide replay FILE` and `memtide diagnose FILE`
+  memtide act reclaim 100M --pid 1234 takes 100M from the control group of a process
 
 Exit status: 0 done, 1 it failed, 2 wrong usage; diagnose: 3 something leaks.";
 
@@ -70,6 +75,8 @@ pub enum Command {
     Verify(Verify),
     /// Saves all of a damaged recording that can be read
     Repair(Repair),
+    /// Changes the machine: says what will happen, asks, does it, and measures what came of it
+    Act(Act),
     /// Prints settings
     Config(Config),
 }
@@ -298,6 +305,72 @@ Examples:
   memtide diagnose --format json | jq .    every number, for a script
 
 Exit status: 0 nothing leaks so far, 1 it failed, 2 wrong usage, 3 something leaks.";
+
+/// `memtide act`.
+#[derive(Args, Debug)]
+#[command(after_help = act_help())]
+pub struct Act {
+    /// What to change, one of the words below
+    #[arg(value_name = "WHAT", value_parser = parse_change)]
+    pub change: Change,
+    /// Its value
+    #[arg(value_name = "VALUE", allow_negative_numbers = true)]
+    pub value: Option<String>,
+    /// Of which process, or of the control group of which process; of a signal, several
+    #[arg(long, short, value_name = "PID", value_delimiter = ',')]
+    pub pid: Vec<u32>,
+    /// Of which control group, by its path in the hierarchy of the memory controller
+    #[arg(long, value_name = "PATH", conflicts_with = "pid")]
+    pub cgroup: Option<String>,
+    /// Does it without asking
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Says what would happen, and does nothing
+    #[arg(long, short = 'n', conflicts_with = "yes")]
+    pub dry_run: bool,
+    /// When to measure once more; 0s for not at all. Ctrl-C ends the wait
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_after)]
+    pub after: Duration,
+    /// Appends what came of it to this file as JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// How to print: JSON is a line for each outcome
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Report,
+}
+
+fn parse_change(word: &str) -> Result<Change, String> {
+    Change::parse(word).ok_or_else(|| {
+        let words: Vec<&str> = CHANGES.iter().map(|spec| spec.word).collect();
+        format!("use one of {}", words.join(", "))
+    })
+}
+
+fn parse_after(text: &str) -> Result<Duration, String> {
+    let time = parse_duration(text).map_err(|error| error.to_string())?;
+    if time <= Duration::from_hours(1) { Ok(time) } else { Err("use 0s to 1h".into()) }
+}
+
+fn act_help() -> String {
+    let mut help = String::from("What can be changed:\n");
+    for spec in CHANGES {
+        // Writing into a String can't fail.
+        let _ = writeln!(help, "  {:<14} {}", spec.word, spec.help);
+        if let Some(value) = spec.value {
+            let _ = writeln!(help, "  {:<14} VALUE: {value}", "");
+        }
+    }
+    help + ACT_EXAMPLES
+}
+
+const ACT_EXAMPLES: &str = "
+Examples:
+  memtide act signal TERM+KILL --pid 1234 --dry-run     what it would do, in words
+  memtide act reclaim 100M --pid 1234                   asks, then takes it from its group
+  memtide act memory.high 400M --cgroup /app --yes      for a script: does not ask
+  memtide act drop_caches 1 --yes --format json         what it freed, as JSON lines
+
+Exit status: 0 done, 1 it failed or was refused, 2 wrong usage.";
 
 /// `memtide record`.
 #[derive(Args, Debug)]

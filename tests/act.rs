@@ -3,6 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use memtide::act::control::Control;
 use memtide::act::effect::{DropLevel, Effect, Outcome, Signal, Target};
 use memtide::act::run::run;
 use memtide::act::signal::{KILL, TERM};
@@ -45,7 +46,8 @@ const DEAF: &str = "trap '' TERM; echo ready; while :; do sleep 0.05; done";
 
 fn send(targets: Vec<Target>, signal: Signal, escalate: Option<Duration>) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
-    run(&Effect::Signal { targets, signal, escalate }, &ProcRoot::live(), |outcome| outcomes.push(outcome));
+    let effect = Effect::Signal { targets, signal, escalate };
+    run(&effect, &ProcRoot::live(), &Control::new(Duration::ZERO), |outcome| outcomes.push(outcome));
     outcomes
 }
 
@@ -119,6 +121,20 @@ fn pid_1_is_never_hit() {
     assert!(send(vec![init], Signal(18), None)[0].results[0].is_err());
 }
 
+#[test]
+fn what_carries_this_session_is_not_hit_among_others() {
+    let sleeper = Sleeper::start(READY);
+    let parent = std::os::unix::process::parent_id();
+    let stat = std::fs::read(format!("/proc/{parent}/stat")).expect("there is a parent");
+    let start_time = parse_stat(&stat).expect("its stat can be read").start_time;
+    let key = ProcessKey { pid: parent, start_time };
+    // URG, which nobody minds.
+    let outcomes = send(vec![sleeper.target(), Target { key, ..sleeper.target() }], Signal(23), None);
+    assert!(outcomes[0].results[0].is_ok(), "{outcomes:?}");
+    let told = outcomes[0].results[1].as_ref().expect_err("nothing was sent");
+    assert!(told.contains("is protected"), "{told}");
+}
+
 /// The recorded process has the pid and the start time of a living one, as after a capture on this machine.
 #[test]
 fn a_recorded_tree_never_leads_to_an_effect_on_this_machine() {
@@ -136,7 +152,7 @@ fn a_recorded_tree_never_leads_to_an_effect_on_this_machine() {
         [Effect::Signal { targets: vec![target], signal: KILL, escalate: None }, Effect::DropCaches(DropLevel::Both)]
     {
         let mut outcomes = Vec::new();
-        run(&effect, &root, |outcome| outcomes.push(outcome));
+        run(&effect, &root, &Control::new(Duration::ZERO), |outcome| outcomes.push(outcome));
         let told = outcomes[0].results[0].as_ref().expect_err("nothing was done");
         assert!(told.contains("recorded tree") && outcomes[0].is_final, "{told}");
     }

@@ -29,7 +29,7 @@ fn face() -> Face {
 fn targets(effect: &Effect) -> Vec<u32> {
     match effect {
         Effect::Signal { targets, .. } => targets.iter().map(|target| target.key.pid).collect(),
-        Effect::DropCaches(_) => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -315,7 +315,17 @@ fn read_only_refuses_what_changes_the_machine_and_nothing_else() {
         face.watch(150);
         face
     };
-    for keys in ["k", "d", "F9", ": s i g n a l enter", ": d r o p enter"] {
+    for keys in [
+        "k",
+        "d",
+        "F9",
+        "a",
+        "u",
+        ": s i g n a l enter",
+        ": d r o p enter",
+        ": r e c l a i m space 1 M enter",
+        ": c o l l e c t space g enter",
+    ] {
         let mut face = start();
         face.keys(keys);
         assert!(face.foot().contains("--read-only"), "after `{keys}`: {}", face.foot());

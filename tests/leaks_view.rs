@@ -18,7 +18,7 @@ const NODE: u32 = 1234;
 fn targets(effect: &Effect) -> Vec<u32> {
     match effect {
         Effect::Signal { targets, .. } => targets.iter().map(|target| target.key.pid).collect(),
-        Effect::DropCaches(_) => Vec::new(),
+        _ => Vec::new(),
     }
 }
 

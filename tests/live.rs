@@ -231,7 +231,7 @@ fn who_ended_while_the_question_stood_is_not_hit() {
     ask(&terminal, "Enter", "send SIGTERM");
     victim.end();
     terminal.press("y");
-    terminal.wait_for_text("has ended already: nothing was sent");
+    terminal.wait_for_text("has ended already: nothing was done");
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn who_took_over_the_pid_while_the_question_stood_is_not_hit() {
         others.push(Program::sleeper("live-heir"));
     }
     terminal.press("y");
-    terminal.wait_for_text("its pid belongs to another process now: nothing was sent");
+    terminal.wait_for_text("its pid belongs to another process now: nothing was done");
     assert!(others.iter_mut().all(Program::is_running));
 }
 

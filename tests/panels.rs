@@ -9,7 +9,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use insta::{assert_snapshot, with_settings};
-use memtide::act::effect::{DropLevel, Effect, Measured, Outcome, Refusal, Signal, Target};
+use memtide::act::effect::{DropLevel, Effect, GroupTarget, Knob, Outcome, Refusal, Signal, Stage, Target};
+use memtide::act::gauge::{Measured, Unit};
+use memtide::model::cgroup::CgroupVersion;
 use memtide::model::group::GroupBy;
 use memtide::model::key::ProcessKey;
 use memtide::model::survey::Survey;
@@ -153,6 +155,17 @@ fn questions() {
     check("confirm_several", &[OLD, TINY], after("space space space space k enter"));
     check("confirm_escalation", &[OLD], after("k down enter"));
     check("confirm_drop", &[OLD, LARGE, TINY], after("d down down enter"));
+    check("actions", &[OLD, LARGE, TINY], after("a"));
+    check("actions_undo", &[OLD], |width, height| {
+        let mut face = Face::new(width, height);
+        face.app.outcome(bound(400, None));
+        face.keys("a");
+        face
+    });
+    check("value", &[OLD, TINY], after(": m e m o r y . h enter"));
+    check("value_refused", &[OLD], after(": m e m o r y . h enter 4 X enter"));
+    check("confirm_bound", &[OLD, LARGE, TINY], after(": m e m o r y . h enter 4 0 0 M enter"));
+    check("confirm_oom_score_adj", &[OLD], after(": o o m _ s c o r e enter 5 0 0 enter"));
     check("confirm_refused", &[OLD, LARGE, TINY], |width, height| {
         let refusal = Refusal {
             reason: "Not permitted: it takes root. Run this, or memtide under sudo:".into(),
@@ -411,15 +424,17 @@ fn outcomes() -> VecDeque<Outcome> {
         },
         wall_ms: 1_785_000_000_000,
         took: Duration::from_millis(730),
+        stage: Stage::Acted,
         results,
         is_final,
-        measured: None,
+        measured: Vec::new(),
+        undo: None,
     };
     VecDeque::from([
         signal(
             vec![
                 Ok("1234 node app.js: SIGTERM sent, still there after 700 ms".into()),
-                Err("2077 less has ended already: nothing was sent".into()),
+                Err("2077 less has ended already: nothing was done".into()),
             ],
             false,
         ),
@@ -429,18 +444,42 @@ fn outcomes() -> VecDeque<Outcome> {
             took: Duration::from_millis(2210),
             results: vec![Ok("drop_caches 3: 148M more free".into())],
             is_final: true,
-            measured: Some(Measured {
-                free_before: 90 << 20,
-                free_after: 238 << 20,
-                available_before: 172 << 20,
-                available_after: 176 << 20,
-                cache_before: 194 << 20,
-                cache_after: 58 << 20,
-                slab_before: 25 << 20,
-                slab_after: 9 << 20,
-            }),
+            stage: Stage::Settled,
+            measured: [("free", 90, 238, 230), ("available", 172, 176, 171), ("cache", 194, 58, 70)]
+                .map(|(name, before, after, later)| Measured {
+                    name,
+                    unit: Unit::Bytes,
+                    before: Some(before << 20),
+                    after: Some(after << 20),
+                    later: Some(later << 20),
+                })
+                .to_vec(),
+            undo: None,
         },
+        bound(400, None),
     ])
+}
+
+/// A change that can be undone.
+fn bound(mib: u64, was: Option<u64>) -> Outcome {
+    let group = GroupTarget { path: "/system.slice/app.service".into(), version: CgroupVersion::V2, via: None };
+    let effect = |to| Effect::Bound { group: group.clone(), knob: Knob::High, to };
+    Outcome {
+        effect: effect(Some(mib << 20)),
+        wall_ms: 1_785_000_120_000,
+        took: Duration::from_millis(1),
+        stage: Stage::Acted,
+        results: vec![Ok("/system.slice/app.service: memory.high 400M (was max)".into())],
+        is_final: true,
+        measured: vec![Measured {
+            name: "memory.high",
+            unit: Unit::Bytes,
+            before: Some(i64::MAX),
+            after: Some(400 << 20),
+            later: None,
+        }],
+        undo: Some(effect(was)),
+    }
 }
 
 #[test]

@@ -162,6 +162,7 @@ fn on_debians_6_1_every_figure_is_the_kernels() {
     kernel_threads_have_nothing(&ps);
     the_machine_agrees(&parts);
     another_user_is_denied(&parts, &children);
+    changes_are_the_kernels(&parts);
 }
 
 /// Stopped, it has the same figures before and after, and those are memtide's.
@@ -232,6 +233,66 @@ fn the_machine_agrees(parts: &Parts) {
     });
     let (least, most) = (looks[0].min(looks[1]), looks[0].max(looks[1]));
     assert!((least - 0.01..=most + 0.01).contains(&some), "{some}: {looks:?}");
+}
+
+/// What memtide changed is read back from the kernel: groups of v2, swap, and what takes every capability.
+fn changes_are_the_kernels(parts: &Parts) {
+    let group = |when: &str, file: &str| -> String {
+        let line =
+            parts.get(&format!("{when} group")).lines().find_map(|line| line.strip_prefix(file)?.strip_prefix(' '));
+        line.unwrap().to_owned()
+    };
+    let bytes = |when: &str, file: &str| group(when, file).parse::<u64>().unwrap();
+    let undo = |name: &str| parts.json(name)["undo"].as_str().unwrap().to_owned();
+
+    // The group of a process is not another one's.
+    assert_eq!(
+        (undo("high"), group("high", "high")),
+        ("memtide act memory.high max --cgroup /own".into(), "max".into())
+    );
+    assert_eq!(undo("high app"), "memtide act memory.high max --cgroup /app");
+    assert_eq!(bytes("high app", "high"), 20 * MIB);
+    assert_eq!(
+        (undo("high undone"), group("high undone", "high")),
+        (format!("memtide act memory.high {} --cgroup /app", 20 * MIB), "max".into())
+    );
+
+    let reclaimed = parts.json("reclaim");
+    assert!(reclaimed["results"][0]["text"].as_str().unwrap().contains("4.0M of 4.0M taken"), "{reclaimed}");
+    assert!(bytes("reclaim", "current") + 3 * MIB <= bytes("high undone", "current"), "{reclaimed}");
+    assert!(bytes("reclaim", "swap.current") >= bytes("high undone", "swap.current") + 2 * MIB, "{reclaimed}");
+    assert_eq!(
+        (undo("max"), group("max", "max")),
+        (format!("memtide act memory.max {} --cgroup /app", 24 * MIB), "max".into())
+    );
+
+    // This is root with every capability, unlike root in most containers.
+    let limits: Vec<&str> = parts.get("nofile opener").split_whitespace().skip(3).take(2).collect();
+    assert_eq!(limits, ["5000", "5000"]);
+    assert!(undo("nofile").starts_with("memtide act nofile 1024:4096 --pid "), "{}", undo("nofile"));
+    assert_eq!(parts.get("adj opener").lines().nth(1), Some("-500"));
+    let caches = parts.json("caches");
+    assert!(caches["results"][0]["text"].as_str().unwrap().starts_with("drop_caches 3: "), "{caches}");
+
+    // What lay in swap is in RAM, and the device is in use with the priority that it had.
+    let swap =
+        |when: &str| parts.get(&format!("{when} swaps")).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let (before, after) = (swap("caches"), swap("recycle"));
+    assert!(before[3].parse::<u64>().unwrap() >= 16 * 1024, "{before:?}");
+    assert_eq!((&after[0], &after[2], &after[4]), (&before[0], &before[2], &before[4]));
+    assert!(after[3].parse::<u64>().unwrap() <= 1024, "{after:?}");
+    let recycled = parts.json("recycle");
+    assert!(recycled["results"][0]["text"].as_str().unwrap().contains("back in RAM, in use again"), "{recycled}");
+    assert!(bytes("recycle", "current") >= bytes("caches", "current") + 16 * MIB, "{recycled}");
+
+    assert_eq!(parts.get("init status").trim(), "1");
+    assert!(parts.get("init errors").contains("Pid 1 is refused"), "{}", parts.get("init errors"));
+    assert_eq!(parts.get("refused status").trim(), "1");
+    let told = parts.get("refused errors");
+    assert!(
+        told.contains("Not permitted") && told.contains("echo 1073741824 | sudo tee /sys/fs/cgroup/app/memory.max"),
+        "{told}"
+    );
 }
 
 /// Before Linux 6.2 the number of descriptors is the owner's to know too.

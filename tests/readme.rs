@@ -34,6 +34,11 @@ fn the_table_of_columns_is_the_table_of_fields() {
 }
 
 #[test]
+fn the_table_of_changes_is_the_table_of_the_program() {
+    check("changes", &memtide::act::change::changes_markdown());
+}
+
+#[test]
 fn the_table_of_keys_is_the_table_of_actions() {
     check("keys", &memtide::tui::action::keys_markdown());
 }

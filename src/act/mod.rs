@@ -1,9 +1,20 @@
-//! The only place that changes the machine. An [`effect::Effect`] is a value; [`plan::plan`] says what it would do
-//! and whether we may, [`run::run`] carries it out and measures what came of it.
+//! The only place that changes the machine. An [`effect::Effect`] is a value; [`change::CHANGES`] are the words for
+//! them, [`plan::plan`] says what one would do and whether we may, [`run::run`] carries it out and measures what came
+//! of it, [`journal`] keeps it.
 
+pub mod change;
+pub mod control;
+mod deliver;
 pub mod effect;
+pub mod gauge;
+mod group;
+pub mod journal;
+mod jvm;
+mod limits;
 pub mod plan;
 mod process;
 pub mod rights;
 pub mod run;
 pub mod signal;
+mod swap;
+pub mod words;

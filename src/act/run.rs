@@ -2,139 +2,165 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::effect::{DropLevel, Effect, Measured, Outcome, Signal, Target};
-use super::plan::{LAST, is_protected, not_here, number};
-use super::process::{Held, Missed};
-use super::signal;
+use super::control::Control;
+use super::effect::{DropLevel, Effect, Outcome, Stage};
+use super::gauge::{self, Gauges, change_of};
+use super::plan::{not_here, refused_whoever_asks};
+use super::{deliver, group, jvm, limits, swap, words};
 use crate::collect::root::ProcRoot;
-use crate::collect::system::parse_meminfo;
-use crate::model::reading::Reading;
-use crate::model::system::Meminfo;
+use crate::units::Bytes;
 
-/// How long a process is watched after a signal, to tell whether it ended.
-const WATCH: Duration = Duration::from_millis(700);
-
-/// Carries out an effect and reports what came of it: once, or, for an escalation, once a step.
-pub fn run(effect: &Effect, root: &ProcRoot, mut report: impl FnMut(Outcome)) {
-    let began = Instant::now();
+/// Carries an effect out, measures it again once things have settled, and reports what came of it: as it goes on, when
+/// it was done, and when it was measured again.
+pub fn run(effect: &Effect, root: &ProcRoot, control: &Control, report: impl FnMut(Outcome)) {
     let wall_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-    let mut tell = |results, is_final, measured| {
-        let effect = effect.clone();
-        report(Outcome { effect, wall_ms, took: began.elapsed(), results, is_final, measured });
-    };
+    let mut running = Running { effect, root, control, report, began: Instant::now(), wall_ms, before: Vec::new() };
     if let Some(why) = not_here(root) {
-        return tell(vec![Err(why.into())], true, None);
+        return running.tell(Stage::Acted, vec![Err(why.into())], None, true);
     }
+    if let Some(why) = refused_whoever_asks(effect) {
+        return running.tell(Stage::Acted, vec![Err(why)], None, true);
+    }
+    running.carry_out();
+}
+
+/// An effect under way.
+struct Running<'a, F> {
+    effect: &'a Effect,
+    root: &'a ProcRoot,
+    control: &'a Control,
+    report: F,
+    began: Instant,
+    wall_ms: i64,
+    before: Gauges,
+}
+
+type Results = Vec<Result<String, String>>;
+
+impl<F: FnMut(Outcome)> Running<'_, F> {
+    fn carry_out(&mut self) {
+        let (root, control, effect) = (self.root, self.control, self.effect);
+        if matches!(effect, Effect::DropCaches(_)) {
+            // Dirty pages are not dropped.
+            rustix::fs::sync();
+        }
+        self.before = gauge::read(effect, root);
+        if effect.can_be_stopped() && !matches!(effect, Effect::Signal { .. }) {
+            self.progress(format!("{} is under way", words::title(effect)));
+        }
+        let (result, undo) = match effect {
+            Effect::Signal { targets, signal, escalate } => {
+                return deliver::signal(root, targets, *signal, *escalate, control, |results, is_last| {
+                    if is_last {
+                        self.acted(results, None);
+                    } else {
+                        self.tell(Stage::Acted, results, None, false);
+                    }
+                });
+            }
+            Effect::RecycleSwap => {
+                let results = swap::recycle(root, control, |text| self.progress(text));
+                return self.acted(results, None);
+            }
+            Effect::DropCaches(level) => (drop_caches(root, *level), None),
+            Effect::Reclaim { group, amount } => {
+                (group::reclaim(root, group, *amount, control, |text| self.progress(text)), None)
+            }
+            Effect::Bound { group, knob, to } => group::bound(root, group, *knob, *to),
+            Effect::OomScoreAdj { target, to } => limits::prefer(root, target, *to),
+            Effect::Limit { target, resource, soft, hard } => limits::change(root, target, *resource, *soft, *hard),
+            Effect::CollectGarbage(target) => (jvm::collect_garbage(root, target, control), None),
+            Effect::DumpHeap { target, file } => (jvm::dump_heap(root, target, file, control), None),
+        };
+        self.acted(vec![result], undo);
+    }
+
+    fn progress(&mut self, text: String) {
+        self.tell(Stage::Progress, vec![Ok(text)], None, false);
+    }
+
+    /// Tells what was done, and later what it came to.
+    fn acted(&mut self, mut results: Results, undo: Option<Effect>) {
+        let after = gauge::read(self.effect, self.root);
+        let measured = gauge::compare(&self.before, &after, None);
+        if let [Ok(text)] = results.as_mut_slice() {
+            text.push_str(&gained(self.effect, &measured));
+        }
+        let settle = self.control.settle();
+        let is_worth_it = !settle.is_zero() && !measured.is_empty() && results.iter().any(Result::is_ok);
+        let mut outcome = self.outcome(Stage::Acted, results, undo, !is_worth_it);
+        outcome.measured = measured;
+        (self.report)(outcome.clone());
+        if is_worth_it {
+            let was_stopped = self.control.wait(settle);
+            let later = (!was_stopped).then(|| gauge::read(self.effect, self.root));
+            let measured = gauge::compare(&self.before, &after, later.as_ref());
+            (self.report)(Outcome { stage: Stage::Settled, is_final: true, measured, ..outcome });
+        }
+    }
+
+    fn tell(&mut self, stage: Stage, results: Results, undo: Option<Effect>, is_final: bool) {
+        let outcome = self.outcome(stage, results, undo, is_final);
+        (self.report)(outcome);
+    }
+
+    fn outcome(&self, stage: Stage, results: Results, undo: Option<Effect>, is_final: bool) -> Outcome {
+        Outcome {
+            effect: self.effect.clone(),
+            wall_ms: self.wall_ms,
+            took: self.began.elapsed(),
+            stage,
+            results,
+            is_final,
+            measured: Vec::new(),
+            undo,
+        }
+    }
+}
+
+/// An outcome of what was never begun.
+pub fn not_begun(effect: &Effect, wall_ms: i64, why: String) -> Outcome {
+    Outcome {
+        effect: effect.clone(),
+        wall_ms,
+        took: Duration::ZERO,
+        stage: Stage::Acted,
+        results: vec![Err(why)],
+        is_final: true,
+        measured: Vec::new(),
+        undo: None,
+    }
+}
+
+/// The number that people wait for, in the line of the result.
+fn gained(effect: &Effect, measured: &[gauge::Measured]) -> String {
+    let bytes = |change: i64| Bytes(change.unsigned_abs());
     match effect {
-        Effect::Signal { targets, signal, escalate } => {
-            let steps = deliver(root, targets, *signal);
-            let Some(grace) = escalate else {
-                let patience = if signal::is_fatal(*signal) { WATCH } else { Duration::ZERO };
-                return tell(results(&steps, *signal, began, patience), true, None);
-            };
-            let is_over = steps.iter().all(|(_, held)| held.as_ref().is_ok_and(|held| held.wait(began + WATCH)));
-            tell(results(&steps, *signal, began, Duration::ZERO), is_over, None);
-            if !is_over {
-                tell(kill_the_rest(&steps, *signal, began, *grace), true, None);
-            }
-        }
-        Effect::DropCaches(level) => {
-            let (result, measured) = drop_caches(root, *level);
-            tell(vec![result], true, measured);
-        }
+        Effect::DropCaches(_) => match change_of(measured, "free") {
+            Some(change) => format!(": {} more free", bytes(change.max(0))),
+            None => ": done; /proc/meminfo could not be read to measure it".into(),
+        },
+        Effect::Reclaim { .. } => match change_of(measured, "in use") {
+            Some(change) if change <= 0 => format!(", {} less in use", bytes(change)),
+            Some(change) => format!(", and yet {} more in use", bytes(change)),
+            None => String::new(),
+        },
+        _ => String::new(),
     }
 }
 
-type Step<'a> = (&'a Target, Result<Held<'a>, Missed>);
-
-/// Sends a signal to every target: all are held before the first is hit.
-fn deliver<'a>(root: &'a ProcRoot, targets: &'a [Target], signal: Signal) -> Vec<Step<'a>> {
-    let hold = |target: &Target| {
-        if is_protected(target) { Err(Missed::Denied) } else { Held::open(root, target.key) }
-    };
-    let all: Vec<Step<'a>> = targets.iter().map(|target| (target, hold(target))).collect();
-    all.into_iter().map(|(target, held)| (target, held.and_then(|held| held.send(signal).map(|()| held)))).collect()
-}
-
-/// What came of a signal, a line a target, after all were watched for at most `watch` since `began`.
-fn results(steps: &[Step<'_>], signal: Signal, began: Instant, watch: Duration) -> Vec<Result<String, String>> {
-    let line = |(target, held): &Step<'_>| match held {
-        Err(missed) => Err(format!("{} {}", who(target), missed)),
-        Ok(held) => {
-            let has_ended = held.wait(began + watch);
-            let what = format!("{}: SIG{} sent", who(target), signal::name(signal));
-            Ok(match (has_ended, signal::is_fatal(signal)) {
-                (true, _) => format!("{what}, ended within {} ms", began.elapsed().as_millis()),
-                (false, true) => format!("{what}, still there after {} ms", began.elapsed().as_millis()),
-                (false, false) => what,
-            })
-        }
-    };
-    steps.iter().map(line).collect()
-}
-
-fn kill_the_rest(steps: &[Step<'_>], signal: Signal, began: Instant, grace: Duration) -> Vec<Result<String, String>> {
-    let line = |(target, held): &Step<'_>| {
-        let held = held.as_ref().map_err(|missed| format!("{} {missed}", who(target)))?;
-        if held.wait(began + grace) {
-            return Ok(format!("{}: ended by SIG{} within {} ms", who(target), signal::name(signal), ms(began)));
-        }
-        match held.send(LAST) {
-            Ok(()) if held.wait(Instant::now() + WATCH) => {
-                Ok(format!("{}: SIGKILL sent after {} s, ended", who(target), grace.as_secs()))
-            }
-            Ok(()) => {
-                Err(format!("{}: SIGKILL sent after {} s, still there (in the kernel?)", who(target), grace.as_secs()))
-            }
-            Err(Missed::Ended) => Ok(format!("{}: ended within {} ms", who(target), ms(began))),
-            Err(missed) => Err(format!("{} {missed}", who(target))),
-        }
-    };
-    steps.iter().map(line).collect()
-}
-
-fn ms(began: Instant) -> u128 {
-    began.elapsed().as_millis()
-}
-
-fn who(target: &Target) -> String {
-    let command: String = target.command.chars().take(30).collect();
-    format!("{} {command}", target.key.pid)
-}
-
-fn drop_caches(root: &ProcRoot, level: DropLevel) -> (Result<String, String>, Option<Measured>) {
-    let read = || std::fs::read(root.proc.join("meminfo")).map(|bytes| parse_meminfo(&bytes)).ok();
+fn drop_caches(root: &ProcRoot, level: DropLevel) -> Result<String, String> {
     let path = root.proc.join("sys/vm/drop_caches");
-    rustix::fs::sync();
-    let before = read();
-    if let Err(error) = std::fs::write(&path, number(level).to_string()) {
-        return (Err(format!("{}: {error}", path.display())), None);
-    }
-    let measured = before.zip(read()).and_then(|(before, after)| measure(&before, &after));
-    let text = match measured {
-        Some(measured) => {
-            let freed = measured.free_after.saturating_sub(measured.free_before);
-            format!("drop_caches {}: {} more free", number(level), crate::units::Bytes(freed))
-        }
-        None => format!("drop_caches {}: done; /proc/meminfo could not be read to measure it", number(level)),
-    };
-    (Ok(text), measured)
+    let number = number(level);
+    std::fs::write(&path, number.to_string()).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(format!("drop_caches {number}"))
 }
 
-fn measure(before: &Meminfo, after: &Meminfo) -> Option<Measured> {
-    let cache = |mem: &Meminfo| Some(mem.cached.value()? + mem.buffers.value()?);
-    let pair = |of: fn(&Meminfo) -> Reading<u64>| Some((of(before).value()?, of(after).value()?));
-    let (free_before, free_after) = pair(|mem| mem.mem_free)?;
-    let (available_before, available_after) = pair(|mem| mem.mem_available)?;
-    let (slab_before, slab_after) = pair(|mem| mem.s_reclaimable)?;
-    Some(Measured {
-        free_before,
-        free_after,
-        available_before,
-        available_after,
-        cache_before: cache(before)?,
-        cache_after: cache(after)?,
-        slab_before,
-        slab_after,
-    })
+/// What is written to the file.
+pub(super) fn number(level: DropLevel) -> u8 {
+    match level {
+        DropLevel::PageCache => 1,
+        DropLevel::Slab => 2,
+        DropLevel::Both => 3,
+    }
 }

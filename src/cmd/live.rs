@@ -1,17 +1,17 @@
 //! The live view: session, executor and face wired together.
 
+use std::cell::RefCell;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 
+use super::acts::Acts;
 use super::{Usage, root};
-use crate::act::effect::{Effect, Outcome};
+use crate::act::journal::Journal;
 use crate::act::plan::{Caches, plan};
 use crate::cli::Common;
 use crate::collect::root::ProcRoot;
@@ -69,7 +69,9 @@ pub(super) fn show(
     }
     let path = common.config.clone().or_else(file::default_path);
     let said = path.as_deref().map(|path| file::read(path, common.config.is_some())).transpose()?.unwrap_or_default();
-    let options = resolve(flags.over(said), &Environment::of_process());
+    let said = flags.over(said);
+    let journal = said.log.as_deref().map(Journal::open).transpose()?;
+    let options = resolve(said, &Environment::of_process());
     let has_mouse = options.has_mouse;
     let planned_on = root.clone();
     let mut app = App::new(options, Box::new(move |effect| plan(effect, &planned_on, Caches::read(&planned_on))))?;
@@ -82,10 +84,17 @@ pub(super) fn show(
     });
     let Wishes { request, record } = start(app.request(), publish)?;
     let (report, outcomes) = unbounded_channel();
-    let root = Arc::new(root);
+    let acts = Rc::new(RefCell::new(Acts::new(root, journal, report)));
     let ports = Ports {
         request,
-        run: Box::new(move |effect| act_beside(&root, &effect, &report)),
+        run: Box::new({
+            let acts = Rc::clone(&acts);
+            move |effect| acts.borrow_mut().begin(effect)
+        }),
+        stop: Box::new({
+            let acts = Rc::clone(&acts);
+            move || acts.borrow().stop()
+        }),
         save: Box::new(move |settings| save(path.as_ref(), settings)),
         record,
         published,
@@ -93,30 +102,12 @@ pub(super) fn show(
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Whoever ended it, it ended as it should: the terminal is given back.
-    runtime.block_on(face(app, ports, has_mouse)).context("the terminal")?;
+    let ended = runtime.block_on(face(app, ports, has_mouse));
+    acts.borrow_mut().end();
+    ended.context("the terminal")?;
     // A thread that reads keys may still wait for one.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
-}
-
-/// Carries an effect out on a thread of its own: sync(2) and a grace period take their time.
-fn act_beside(root: &Arc<ProcRoot>, effect: &Effect, report: &UnboundedSender<Outcome>) {
-    let (root, planned, sender) = (Arc::clone(root), effect.clone(), report.clone());
-    let spawned = std::thread::Builder::new().name("act".into()).spawn(move || {
-        crate::act::run::run(&planned, &root, |outcome| drop(sender.send(outcome)));
-    });
-    if let Err(error) = spawned {
-        let outcome = Outcome {
-            effect: effect.clone(),
-            wall_ms: jiff::Timestamp::now().as_millisecond(),
-            took: Duration::ZERO,
-            results: vec![Err(format!("nothing was done: no thread could be started: {error}"))],
-            is_final: true,
-            measured: None,
-        };
-        // The face has gone: there is nobody to tell.
-        let _ = report.send(outcome);
-    }
 }
 
 /// A recording in the current folder, named by the moment. The session may not wait for the disk.

@@ -1,5 +1,7 @@
 //! One short file a command: from arguments to calls, no logic of its own.
 
+mod act;
+mod acts;
 mod config;
 mod diagnose;
 mod free;
@@ -40,6 +42,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::Repair(args)) => repair::run(&args),
+        Some(Command::Act(args)) => act::run(args, &cli.common),
         Some(Command::Config(args)) => config::run(&args, &cli.common),
     }
 }

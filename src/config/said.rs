@@ -1,6 +1,7 @@
 //! Every setting, declared once: as a flag and as a key of the configuration file.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Deserialize;
@@ -53,6 +54,9 @@ pub struct Said {
     /// Share of one core that reading PSS and descriptors in turn may take: 0.1% to 100%
     #[arg(long, value_name = "SHARE")]
     pub budget: Option<Share>,
+    /// Appends what is done to the machine, and what came of it, to this file as JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
     /// A person's own keys: lists of keys by action.
     #[arg(skip)]
     pub keys: BTreeMap<String, Vec<String>>,
@@ -78,6 +82,7 @@ impl Said {
             read_only: self.read_only.or(below.read_only),
             mouse: self.mouse.or(below.mouse),
             budget: self.budget.or(below.budget),
+            log: self.log.or(below.log),
             keys: if self.keys.is_empty() { below.keys } else { self.keys },
         }
     }

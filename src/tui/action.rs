@@ -62,6 +62,9 @@ pub enum Action {
     Signal,
     DropCaches,
     Record,
+    OpenActions,
+    Undo,
+    Stop,
     ShowLog,
     ShowEnded,
     Pause,
@@ -212,6 +215,9 @@ actions! {
     Act {
         Signal "signal" "Send a signal …" ["k", "F9"] bar "signal" danger true, "Sends a signal to the tagged processes, or to the selected one, after a question.";
         DropCaches "drop_caches" "Drop caches …" ["d"] bar "drop caches" danger true, "Gives clean caches back after a question, and measures what that freed.";
+        OpenActions "actions" "Act …" ["a"] bar "act" danger true, "Lists what can be changed of the process, of its control group and of the machine.";
+        Undo "undo" "Undo …" ["u"] danger true, "Asks whether to bring back what the last change replaced.";
+        Stop "stop" "Stop an action" ["X"], "Stops what is under way: a reclaim, a swap recycle, a request to a JVM, a KILL to come.";
         ToggleTag "tag" "Tag" ["space"], "Tags the selected process, or a whole group, for a signal.";
         TagAll "tag_all" "Tag all" ["A"], "Tags every process of the list.";
         ClearTags "untag" "Untag all" ["U"], "Forgets all tags.";
@@ -236,7 +242,7 @@ actions! {
         Slower "slower" "Longer interval" ["+", "="], "Takes samples less often; in a recording, time passes faster.";
     }
     Program {
-        Palette "palette" "Command …" [":", "ctrl-o"] bar "command", "Runs any action by name, or sort, filter, group, columns, interval, theme with a value.";
+        Palette "palette" "Command …" [":", "ctrl-o"] bar "command", "Runs any action by name, or sort, filter, group, columns, interval, theme and every change with a value.";
         SaveSettings "save_settings" "Save settings" ["W"], "Writes what was chosen here to the configuration file.";
         Redraw "redraw" "Redraw" ["ctrl-l"], "Draws the whole screen anew.";
         Suspend "suspend" "Suspend" ["ctrl-z"], "Returns to the shell; fg comes back.";

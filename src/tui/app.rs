@@ -7,6 +7,7 @@ use std::time::Duration;
 use crossterm::event::KeyEvent;
 use ratatui::layout::Rect;
 
+use super::action::Action;
 use super::header;
 use super::keymap::{Keymap, KeymapError};
 use super::layer::confirm::Confirm;
@@ -22,7 +23,7 @@ use super::screen::processes::{Direction, LineKey, Processes};
 use super::screen::system::System;
 use super::settings::{Options, Settings};
 use super::theme::{Role, Theme, ThemeError};
-use crate::act::effect::{Effect, Outcome, Plan};
+use crate::act::effect::{Effect, Outcome, Plan, Stage};
 use crate::collect::demand::Demand;
 use crate::model::field::Source;
 use crate::model::judgement::{Finding, Subject};
@@ -37,6 +38,8 @@ use crate::session::update::{Taped, Update};
 pub enum Command {
     /// Changes the machine.
     Run(Effect),
+    /// Stops the changes that are under way and can be stopped.
+    Stop,
     /// Writes the settings.
     Save(Settings),
     /// Begins a recording, or ends it.
@@ -294,14 +297,32 @@ impl App {
 
     /// Takes what came of an effect.
     pub fn outcome(&mut self, outcome: Outcome) {
-        let failed = outcome.results.iter().filter(|result| result.is_err()).count();
-        let first = outcome.results.first().map_or("", |result| match result {
-            Ok(text) | Err(text) => text.as_str(),
-        });
-        let more = outcome.results.len().saturating_sub(1);
-        let text = if more > 0 { format!("{first}, and {more} more (L shows all)") } else { first.to_owned() };
-        self.message = Some((text, if failed > 0 { Role::Danger } else { Role::Good }));
-        self.log.push_front(outcome);
+        if outcome.stage != Stage::Settled {
+            let failed = outcome.results.iter().filter(|result| result.is_err()).count();
+            let first = outcome.results.first().map_or("", |result| match result {
+                Ok(text) | Err(text) => text.as_str(),
+            });
+            let more = outcome.results.len().saturating_sub(1);
+            let hint = match outcome.stage {
+                Stage::Progress => format!(" ({} stops it)", self.key(Action::Stop)),
+                _ if outcome.awaits_kill() => format!(" ({} stops the KILL)", self.key(Action::Stop)),
+                _ if more > 0 => format!(", and {more} more ({} shows all)", self.key(Action::ShowLog)),
+                _ if outcome.undo.is_some() => format!(" ({} undoes it)", self.key(Action::Undo)),
+                _ => String::new(),
+            };
+            let role = match outcome.stage {
+                Stage::Progress => Role::Text,
+                _ if failed > 0 => Role::Danger,
+                _ => Role::Good,
+            };
+            self.message = Some((format!("{first}{hint}"), role));
+        }
+        // What is told of an action takes the place of what was told of it before.
+        let is_same = |known: &Outcome| known.wall_ms == outcome.wall_ms && known.effect == outcome.effect;
+        match self.log.iter().position(|known| !known.is_final && is_same(known)) {
+            Some(place) => self.log[place] = outcome,
+            None => self.log.push_front(outcome),
+        }
         self.log.truncate(LOG);
     }
 
@@ -413,6 +434,8 @@ impl App {
             }
             Deed::Mark(deed) => self.mark(deed),
             Deed::Ask(effect) => self.ask(effect),
+            Deed::Change(change, subject) => self.begin_change(change, subject),
+            Deed::ChangeTo(change, value) => self.change_to(change, &value),
             Deed::Run(effect) => return vec![Command::Run(effect)],
         }
         Vec::new()
@@ -455,7 +478,10 @@ impl App {
         self.processes.reveal();
     }
 
-    fn ask(&mut self, effect: Effect) {
+    pub(super) fn ask(&mut self, effect: Effect) {
+        if !self.may_change("Act") {
+            return;
+        }
         let plan = (self.planner)(&effect);
         self.layers.push(Layer::Confirm(Confirm::new(effect, plan)));
     }

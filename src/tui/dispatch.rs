@@ -19,19 +19,8 @@ use crate::model::reading::BootMs;
 impl App {
     /// Does what a key means.
     pub fn act(&mut self, action: Action) -> Vec<Command> {
-        if action.spec().is_dangerous {
-            if self.options.is_read_only {
-                self.say(format!("{}: refused, memtide was started with --read-only", action.spec().title), Role::Warn);
-                return Vec::new();
-            }
-            if self.is_replay() {
-                self.say("this is a recording: its processes are not those of this machine", Role::Warn);
-                return Vec::new();
-            }
-            if let Temporality::Past(_) = self.temporality {
-                self.say("this is the past: press l to return to the present first", Role::Warn);
-                return Vec::new();
-            }
+        if action.spec().is_dangerous && !self.may_change(action.spec().title) {
+            return Vec::new();
         }
         match action {
             Action::Quit => return vec![Command::Quit],
@@ -83,6 +72,9 @@ impl App {
             Action::Signal => self.open_signal_menu(),
             Action::DropCaches => self.layers.push(Layer::Menu(menus::drop_caches())),
             Action::OpenDetails if self.screen == Screen::Cgroups => self.open_cgroup(),
+            Action::OpenActions => self.open_actions(),
+            Action::Undo => self.undo(),
+            Action::Stop => return self.stop(),
             Action::OpenDetails if self.screen == Screen::Leaks => self.open_finding(),
             Action::OpenDetails if self.screen == Screen::Processes => self.open_details(),
             Action::ShowOverview => self.show_tab(Tab::Overview),

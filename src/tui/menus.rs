@@ -1,12 +1,11 @@
 //! The menus' contents.
 
-use std::time::Duration;
-
 use super::layer::Deed;
 use super::layer::menu::{Item, Menu};
 use super::theme::Theme;
+use crate::act::change::{CHANGES, GRACE, On, Subject};
 use crate::act::effect::{DropLevel, Effect, Signal, Target};
-use crate::act::signal;
+use crate::act::{signal, words};
 use crate::model::field::{CGROUP_FIELDS, CgroupField, PROCESS_FIELDS, ProcessField};
 use crate::model::group::GroupBy;
 
@@ -61,9 +60,6 @@ pub(super) fn theme(current: &str) -> Menu {
     Menu::new("theme", names.iter().map(item).collect(), selected)
 }
 
-/// How long TERM has before KILL.
-const GRACE: Duration = Duration::from_secs(5);
-
 /// Every signal for these targets, TERM first, and TERM with KILL after it.
 pub(super) fn signal(targets: &[Target]) -> Menu {
     let title = match targets {
@@ -100,4 +96,26 @@ pub(super) fn drop_caches() -> Menu {
         deed: Deed::Ask(Effect::DropCaches(level)),
     };
     Menu::new("drop caches", items.into_iter().map(item).collect(), 0)
+}
+
+/// Every change of who was chosen, of their control group and of the machine; first what undoes the last one.
+pub(super) fn actions(subject: &Subject, undo: Option<Effect>) -> Menu {
+    let title = match subject.targets.as_slice() {
+        [] => "act on the machine".to_owned(),
+        [one] => format!("act on {} {}", one.key.pid, one.command.chars().take(40).collect::<String>()),
+        many => format!("act on {} processes", many.len()),
+    };
+    let undo =
+        undo.map(|effect| Item { label: "Undo …".to_owned(), note: words::title(&effect), deed: Deed::Ask(effect) });
+    let fits = |on: On| match on {
+        On::Process => !subject.targets.is_empty(),
+        On::Group => subject.group.is_some(),
+        On::Machine => true,
+    };
+    let changes = CHANGES.iter().filter(|spec| fits(spec.on)).map(|spec| Item {
+        label: spec.title.to_owned(),
+        note: format!("{}: {}", spec.on.word(), spec.help),
+        deed: Deed::Change(spec.change, Some(subject.clone())),
+    });
+    Menu::new(title, undo.into_iter().chain(changes).collect(), 0)
 }

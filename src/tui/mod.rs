@@ -2,6 +2,7 @@
 //! itself.
 
 pub mod action;
+mod acts;
 pub mod app;
 mod dispatch;
 pub mod event;

@@ -117,7 +117,7 @@ fn cgroup_filter(path: &Text) -> Option<String> {
     Some(format!("cgroup={quote}{path}{quote} or cgroup={quote}{path}/*{quote}"))
 }
 
-fn nobody(finding: &Finding) -> String {
+pub(super) fn nobody(finding: &Finding) -> String {
     match finding.subject {
         Subject::Machine => {
             format!("{}: no process owns it; enter shows where memory is", what(finding.quantity))

@@ -29,6 +29,8 @@ pub struct Ports {
     pub request: Box<dyn Fn(Request)>,
     /// Carries effects out; never blocks.
     pub run: Box<dyn Fn(Effect)>,
+    /// Stops the effects that are under way and can be stopped.
+    pub stop: Box<dyn Fn()>,
     /// Writes settings.
     pub save: Save,
     /// Begins a recording, or ends it; never blocks.
@@ -140,6 +142,7 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
                 Command::Redraw => terminal.redraw(),
                 Command::Run(effect) => (ports.run)(effect),
                 Command::Record(begins) => (ports.record)(begins),
+                Command::Stop => (ports.stop)(),
                 Command::Save(settings) => match (ports.save)(&settings) {
                     Ok(place) => app.say(format!("saved to {place}"), Role::Good),
                     Err(why) => app.say(why, Role::Danger),

@@ -74,5 +74,38 @@ run ps "exec /memtide ps --format json --kernel-threads -o $columns"
 run free "exec /memtide free --format json"
 kernel after
 run denied "exec su -s /bin/sh nobody -c 'exec /memtide ps --format json -o $columns'"
+
+# state NAME: what the changes below are to change, as the kernel says it.
+opener=$(set -- $pids; echo $3)
+state() {
+    part "$1 group"
+    for file in current high max swap.current; do echo "$file $(cat $groups/app/memory.$file)"; done
+    part "$1 opener"
+    grep 'Max open files' /proc/$opener/limits
+    cat /proc/$opener/oom_score_adj
+    part "$1 swaps"
+    tail -n +2 /proc/swaps
+}
+
+# act NAME WORDS: a change, told as JSON.
+act() {
+    name=$1
+    shift
+    run "$name" "exec /memtide act $* --yes --after 0s --format json"
+    state "$name"
+}
+
+state start
+act high memory.high 20M --pid $opener
+act "high app" memory.high 20M --cgroup /app
+act "high undone" memory.high max --cgroup /app
+act reclaim reclaim 4M --cgroup /app
+act max memory.max max --cgroup /app
+act nofile nofile 5000 --pid $opener
+act adj oom_score_adj -500 --pid $opener
+act caches drop_caches 3
+act recycle recycle_swap
+act init signal HUP --pid 1
+run refused "exec su -s /bin/sh nobody -c 'exec /memtide act memory.max 1G --cgroup /app --yes'"
 part end
 reboot -f

@@ -53,7 +53,7 @@ impl Confirm {
                 (lines, "esc close")
             }
         };
-        let effects = broken(&self.plan.effects, text);
+        let effects = broken(&self.plan.lines(), text);
         let targets = broken(&self.plan.targets, ground(Role::Title));
         // Who is hit and the answer are seen first, then what will happen, as far as there is room.
         let room = usize::from(screen.height.saturating_sub(2)).saturating_sub(answer.len());

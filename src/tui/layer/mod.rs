@@ -6,6 +6,7 @@ pub mod input;
 pub mod menu;
 pub mod palette;
 pub mod text_view;
+pub mod value;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::marks::MarkDeed;
 use super::moment::Moment;
 use super::screen::processes::Direction;
 use super::theme::Theme;
+use crate::act::change::{Change, Subject};
 use crate::act::effect::Effect;
 use crate::model::field::{CgroupField, ProcessField};
 use crate::model::group::GroupBy;
@@ -51,6 +53,10 @@ pub enum Deed {
     Search(String, Direction),
     /// Sets, chooses, renames or drops a mark.
     Mark(MarkDeed),
+    /// Begins a change of who was chosen, or of what is selected now.
+    Change(Change, Option<Subject>),
+    /// Begins a change of what is selected, with its value.
+    ChangeTo(Change, String),
     /// Asks before it does something to the machine.
     Ask(Effect),
     /// Does something to the machine: the question was answered.
@@ -77,6 +83,8 @@ pub enum Layer {
     Menu(menu::Menu),
     /// A line to type.
     Input(input::Input),
+    /// The value of a change.
+    Value(value::Value),
     /// A question.
     Confirm(confirm::Confirm),
     /// Text to read.
@@ -91,6 +99,7 @@ impl Layer {
         match self {
             Self::Menu(menu) => menu.press(key),
             Self::Input(input) => input.press(key),
+            Self::Value(value) => value.press(key),
             Self::Confirm(confirm) => confirm.press(key),
             Self::Text(text) => text.press(key),
             Self::Columns(columns) => columns.press(key),
@@ -102,6 +111,7 @@ impl Layer {
         match self {
             Self::Menu(menu) => menu.paste(text),
             Self::Input(input) => input.paste(text),
+            Self::Value(value) => value.paste(text),
             _ => Answer::Stay,
         }
     }
@@ -111,6 +121,7 @@ impl Layer {
         match self {
             Self::Menu(menu) => menu.draw(buf, screen, theme),
             Self::Input(input) => input.draw(buf, screen, theme),
+            Self::Value(value) => value.draw(buf, screen, theme),
             Self::Confirm(confirm) => confirm.draw(buf, screen, theme),
             Self::Text(text) => text.draw(buf, screen, theme),
             Self::Columns(columns) => columns.draw(buf, screen, theme),

@@ -1,8 +1,9 @@
 //! Commands with a value: `sort rss`, `filter rss>100M`, `group user`, `columns +oom_score`, `interval 2s`, `theme light`,
-//! `mark before`, `compare before`.
+//! `mark before`, `compare before`, and changes: `reclaim 100M`, `memory.high 400M`.
 
 use super::Deed;
 use super::menu::Item;
+use crate::act::change::{CHANGES, Change};
 use crate::model::field::{PROCESS_FIELDS, process_field};
 use crate::model::group::GroupBy;
 use crate::model::query::Query;
@@ -25,14 +26,20 @@ const COMMANDS: [(&str, &str); 8] = [
     ("compare", "compare NAME|none: shows the change since that mark"),
 ];
 
-/// Every action, and the commands that take a value.
+/// Every action, and the changes that no action leads to.
 pub fn items(keymap: &Keymap) -> Vec<Item> {
     let actions = ACTIONS.iter().map(|spec| Item {
         label: spec.title.to_owned(),
         note: format!("{}  {}", keymap.keys(spec.action).join(" "), spec.help),
         deed: Deed::Act(spec.action),
     });
-    actions.collect()
+    let has_action = |change| matches!(change, Change::Signal | Change::DropCaches);
+    let changes = CHANGES.iter().filter(|spec| !has_action(spec.change)).map(|spec| Item {
+        label: spec.title.to_owned(),
+        note: format!("{} {}  {}", spec.word, spec.value.unwrap_or_default(), spec.help),
+        deed: Deed::Change(spec.change, None),
+    });
+    actions.chain(changes).collect()
 }
 
 /// The command that was typed: `None` where it is none of those that take a value.
@@ -49,7 +56,7 @@ pub(super) fn parse(text: &str) -> Option<Result<Deed, String>> {
         "theme" => Ok(Deed::Theme(value.to_owned())),
         "mark" => Ok(Deed::Mark(MarkDeed::Set(Some(value.to_owned())))),
         "compare" => Ok(Deed::Mark(MarkDeed::Compare((value != "none").then(|| value.to_owned())))),
-        _ => return None,
+        word => Ok(Deed::ChangeTo(Change::parse(word)?, value.to_owned())),
     })
 }
 
@@ -75,10 +82,9 @@ fn parse_columns(value: &str) -> Result<Vec<&'static crate::model::field::Proces
 /// What Tab makes of what was typed.
 pub(super) fn complete(text: &str) -> Option<String> {
     let Some((command, start)) = text.split_once(' ') else {
-        return COMMANDS
-            .iter()
-            .find(|(command, _)| command.starts_with(text))
-            .map(|(command, _)| format!("{command} "));
+        let commands = COMMANDS.iter().map(|(command, _)| *command);
+        let mut all = commands.chain(CHANGES.iter().filter(|spec| spec.value.is_some()).map(|spec| spec.word));
+        return all.find(|command| command.starts_with(text)).map(|command| format!("{command} "));
     };
     let value_start = start.rfind([',', ' ', '+', '-']).map_or(0, |at| at + 1);
     let (kept, word) = start.split_at(value_start);
@@ -105,7 +111,9 @@ mod tests {
         let named = |name: &str| Some(Ok(Deed::Mark(MarkDeed::Set(Some(name.into())))));
         assert_eq!(parse("mark before the deploy"), named("before the deploy"));
         assert_eq!(parse("compare none"), Some(Ok(Deed::Mark(MarkDeed::Compare(None)))));
+        assert_eq!(parse("memory.high 1G"), Some(Ok(Deed::ChangeTo(Change::MemoryHigh, "1G".into()))));
         assert_eq!(parse("quit"), None);
+        assert_eq!(parse("quit 1"), None);
     }
 
     #[test]
@@ -119,6 +127,7 @@ mod tests {
     #[test]
     fn tab_completes_commands_and_values() {
         assert_eq!(complete("so").as_deref(), Some("sort "));
+        assert_eq!(complete("rec").as_deref(), Some("reclaim "));
         assert_eq!(complete("sort sw").as_deref(), Some("sort swap"));
         assert_eq!(complete("theme hi").as_deref(), Some("theme high-contrast"));
         assert_eq!(complete("columns +oo").as_deref(), Some("columns +oom_score"));

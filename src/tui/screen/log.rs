@@ -5,11 +5,10 @@ use std::collections::VecDeque;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::act::effect::{DropLevel, Effect, Measured, Outcome};
-use crate::act::signal;
+use crate::act::effect::Outcome;
+use crate::act::words;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::line::{fill, put};
-use crate::units::Bytes;
 
 /// Draws the log.
 pub fn draw(buf: &mut Buffer, area: Rect, log: &VecDeque<Outcome>, offset: usize, theme: &Theme) {
@@ -35,32 +34,19 @@ pub fn length(log: &VecDeque<Outcome>) -> usize {
 fn lines_of(outcome: &Outcome, arrow: &str) -> Vec<(String, Role)> {
     let time = crate::tui::event::time_of_day(outcome.wall_ms);
     let took = outcome.took.as_millis();
-    let what = match &outcome.effect {
-        Effect::Signal { targets, signal, escalate } => {
-            let then = escalate.map_or_else(String::new, |after| format!(", then KILL after {} s", after.as_secs()));
-            let whom = if targets.len() == 1 { "process" } else { "processes" };
-            format!("SIG{}{then} to {} {whom}", signal::name(*signal), targets.len())
-        }
-        Effect::DropCaches(DropLevel::PageCache) => "drop_caches 1: page cache".into(),
-        Effect::DropCaches(DropLevel::Slab) => "drop_caches 2: dentries and inodes".into(),
-        Effect::DropCaches(DropLevel::Both) => "drop_caches 3: page cache, dentries and inodes".into(),
-    };
+    let what = words::title(&outcome.effect);
     let mut lines = vec![(format!(" {time}  {what}  ({took} ms)"), Role::Title)];
     lines.extend(outcome.results.iter().map(|result| match result {
         Ok(text) => (format!("           {text}"), Role::Good),
         Err(text) => (format!("           {text}"), Role::Danger),
     }));
-    if let Some(measured) = &outcome.measured {
-        lines.extend(before_after(measured, arrow).map(|line| (format!("           {line}"), Role::Text)));
+    // Two in a line fit in 80 columns, measured once or twice.
+    for pair in outcome.measured.chunks(2) {
+        let pair: Vec<String> = pair.iter().map(|measured| measured.line(arrow)).collect();
+        lines.push((format!("           {}", pair.join("  ")), Role::Text));
+    }
+    if let Some(undo) = &outcome.undo {
+        lines.push((format!("           undo: {}", words::command(undo)), Role::Muted));
     }
     lines
-}
-
-fn before_after(measured: &Measured, arrow: &str) -> [String; 2] {
-    let pair = |name: &str, before: u64, after: u64| format!("{name} {} {arrow} {}", Bytes(before), Bytes(after));
-    let free = pair("free", measured.free_before, measured.free_after);
-    let available = pair("available", measured.available_before, measured.available_after);
-    let cache = pair("cache", measured.cache_before, measured.cache_after);
-    let slab = pair("reclaimable slab", measured.slab_before, measured.slab_after);
-    [format!("{free}  {available}"), format!("{cache}  {slab}")]
 }
