@@ -1,6 +1,8 @@
-//! What is known, on stdout: a table for people, JSON and CSV for programs.
+//! What is known, on stdout: a table for people, JSON and CSV for programs, metrics for databases.
 
 pub mod csv;
+pub mod emf;
 pub mod json;
+pub mod metrics;
 pub mod story;
 pub mod table;
