@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::said::Said;
-use crate::config::value::{FieldName, Filter, Grouping, Interval, Span};
+use crate::config::value::{FieldName, Filter, Grouping, Interval, Share, Span};
+use crate::serve::address::Address;
 
 /// A memory explorer: who eats the memory, since when, how fast, and what to do about it.
 ///
@@ -32,6 +33,7 @@ Examples:
   memtide ps --group unit --total     systemd units and their sum
   memtide free                        where every byte of RAM is
   memtide diagnose                    who leaks, until when, and what to do about it
+  memtide serve                       metrics for Prometheus on 127.0.0.1:9982
 
 Exit status: 0 done, 1 it failed, 2 wrong usage; diagnose: 3 something leaks.";
 
@@ -55,6 +57,8 @@ pub enum Command {
     Free(Free),
     /// Watches for a while and says in plain words what leaks, until when, and what to do
     Diagnose(Diagnose),
+    /// Answers Prometheus with metrics, or prints them for CloudWatch
+    Serve(Serve),
     /// Prints settings
     Config(Config),
 }
@@ -181,6 +185,72 @@ Examples:
   memtide diagnose --format json | jq .    every number, for a script
 
 Exit status: 0 nothing leaks so far, 1 it failed, 2 wrong usage, 3 something leaks.";
+
+/// `memtide serve`.
+#[derive(Args, Debug)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub struct Serve {
+    /// Listens here, again for more: 127.0.0.1:9982 by default, a port, unix:/run/memtide/metrics.sock
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Vec<Address>,
+    /// Lets other machines in: an address that is not of the loopback needs it
+    #[arg(long)]
+    pub allow_remote: bool,
+    /// Asks for the bearer token in this file, which nobody else may read
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// So many processes or groups, and findings: what bounds the number of series
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(..=1000))]
+    pub top: u16,
+    /// Groups by command, user, unit or container instead of single processes
+    #[arg(long, short, value_name = "BY")]
+    pub group: Option<Grouping>,
+    /// Fields of each, instead of the usual ones
+    #[arg(long, short = 'o', value_name = "FIELDS", value_delimiter = ',')]
+    pub fields: Option<Vec<FieldName>>,
+    /// Field that ranks them
+    #[arg(long, short, value_name = "FIELD", default_value = "pss")]
+    pub sort: FieldName,
+    /// Only processes that match, as in 'rss>100M user=app'; findings are of all
+    #[arg(long, short, value_name = "EXPRESSION")]
+    pub filter: Option<Filter>,
+    /// Time between samples, whoever asks how often
+    #[arg(long, short, value_name = "TIME", default_value = "5s")]
+    pub interval: Interval,
+    /// Share of one core that reading PSS and descriptors in turn may take: 0.1% to 100%
+    #[arg(long, value_name = "SHARE")]
+    pub budget: Option<Share>,
+    /// Prints CloudWatch Embedded Metric Format lines, and listens only where --listen says so
+    #[arg(long)]
+    pub emf: bool,
+    /// Time between EMF lines
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "emf")]
+    pub every: Interval,
+    /// Namespace of EMF metrics: by default the CloudWatch agent's
+    #[arg(long, value_name = "NAME", default_value = "CWAgent", requires = "emf")]
+    pub namespace: String,
+    /// A dimension of EMF metrics beside host, as in InstanceId=i-0123; again for more
+    #[arg(long = "dimension", value_name = "NAME=VALUE", requires = "emf", value_parser = dimension)]
+    pub dimensions: Vec<(String, String)>,
+}
+
+/// Reads `NAME=VALUE`.
+fn dimension(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.into(), value.into())),
+        _ => Err(format!("`{text}` is no dimension: write InstanceId=i-0123")),
+    }
+}
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  memtide serve                                      http://127.0.0.1:9982/metrics
+  memtide serve --group unit --top 30                services in place of processes
+  memtide serve --listen unix:/run/memtide/m.sock    behind a reverse proxy with TLS
+  memtide serve --listen 10.0.0.5:9982 --allow-remote --token-file /etc/memtide/token
+  memtide serve --emf --dimension InstanceId=i-0123  CloudWatch's mem_used_percent every 60 s
+
+Nothing is encrypted: for other machines put a reverse proxy with TLS before it. SIGTERM ends it.";
 
 /// `memtide config`.
 #[derive(Args, Debug)]

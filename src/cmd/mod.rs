@@ -5,6 +5,7 @@ mod diagnose;
 mod free;
 mod live;
 mod ps;
+mod serve;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Ps(args)) => ps::run(&args, &cli.common),
         Some(Command::Free(args)) => free::run(&args, &cli.common),
         Some(Command::Diagnose(args)) => diagnose::run(&args, &cli.common),
+        Some(Command::Serve(args)) => serve::run(&args, &cli.common),
         Some(Command::Config(args)) => config::run(&args, &cli.common),
     }
 }

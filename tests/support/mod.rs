@@ -10,4 +10,5 @@ pub mod programs;
 pub mod pty;
 pub mod require;
 pub mod screen;
+pub mod server;
 pub mod svg;
