@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::said::Said;
-use crate::config::value::{FieldName, Filter, Grouping, Interval, Share, Span};
+use crate::config::value::{FieldName, Filter, Grouping, Interval, Portion, Share, Span};
 use crate::serve::address::Address;
 
 /// A memory explorer: who eats the memory, since when, how fast, and what to do about it.
@@ -33,6 +33,7 @@ Examples:
   memtide ps --group unit --total     systemd units and their sum
   memtide free                        where every byte of RAM is
   memtide diagnose                    who leaks, until when, and what to do about it
+  memtide record -o FILE              a recording, for `memtide diagnose FILE`
   memtide serve                       metrics for Prometheus on 127.0.0.1:9982
 
 Exit status: 0 done, 1 it failed, 2 wrong usage; diagnose: 3 something leaks.";
@@ -57,6 +58,12 @@ pub enum Command {
     Free(Free),
     /// Watches for a while and says in plain words what leaks, until when, and what to do
     Diagnose(Diagnose),
+    /// Records every process and the machine, to be looked at later
+    Record(Record),
+    /// Checks a recording and names what of it can't be read
+    Verify(Verify),
+    /// Saves all of a damaged recording that can be read
+    Repair(Repair),
     /// Answers Prometheus with metrics, or prints them for CloudWatch
     Serve(Serve),
     /// Prints settings
@@ -162,9 +169,10 @@ pub enum Report {
 #[derive(Args, Debug)]
 #[command(after_help = DIAGNOSE_EXAMPLES)]
 pub struct Diagnose {
-    /// Only this process; otherwise every process, every service and the kernel
-    #[arg(value_name = "PID")]
-    pub pid: Option<u32>,
+    /// A recording, file or folder, instead of the live machine; and only this process, otherwise every process, every
+    /// service and the kernel
+    #[arg(value_name = "FILE|PID", num_args = 0..=2)]
+    pub what: Vec<PathBuf>,
     /// For how long to watch: a slow leak shows in a long watch alone
     #[arg(long = "for", value_name = "TIME", default_value = "3m")]
     pub span: Span,
@@ -176,15 +184,105 @@ pub struct Diagnose {
     pub format: Report,
 }
 
+impl Diagnose {
+    /// The recording and the pid that were named. A file whose name is a number is written with a folder: `./123`.
+    pub fn what(&self) -> Result<(Option<&PathBuf>, Option<u32>), String> {
+        let (mut file, mut pid) = (None, None);
+        for word in &self.what {
+            match word.to_str().and_then(|word| word.parse().ok()) {
+                Some(number) if pid.is_none() => pid = Some(number),
+                None if file.is_none() => file = Some(word),
+                Some(_) => return Err("only one PID can be asked about".into()),
+                None => return Err("only one recording can be asked about".into()),
+            }
+        }
+        Ok((file, pid))
+    }
+}
+
 const DIAGNOSE_EXAMPLES: &str = "\
 Ctrl-C ends the watch early and tells what is known so far.
 
 Examples:
   memtide diagnose                         three minutes of the whole machine
   memtide diagnose --for 10m 1234          ten minutes of one process
+  memtide diagnose FILE                    all that was recorded
   memtide diagnose --format json | jq .    every number, for a script
 
 Exit status: 0 nothing leaks so far, 1 it failed, 2 wrong usage, 3 something leaks.";
+
+/// `memtide record`.
+#[derive(Args, Debug)]
+#[command(after_help = RECORD_EXAMPLES)]
+pub struct Record {
+    /// The file, which is appended to; with --rotate or --keep the folder of the segments
+    #[arg(long, short, value_name = "PATH")]
+    pub output: PathBuf,
+    /// Time between samples
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    pub interval: Interval,
+    /// Ends after so long
+    #[arg(long = "for", value_name = "TIME")]
+    pub span: Option<Span>,
+    /// Begins a new segment after so many bytes or so long, as in 100M or 1h; may be given twice
+    #[arg(long, value_name = "SIZE|TIME")]
+    pub rotate: Vec<Portion>,
+    /// Removes the oldest segments, so that no more than so much or so long stays; may be given twice
+    #[arg(long, value_name = "SIZE|TIME")]
+    pub keep: Vec<Portion>,
+    /// Lets this group read what is recorded
+    #[arg(long, value_name = "GID")]
+    pub group: Option<u32>,
+    /// What to hide of command lines: what looks like a secret, or all arguments
+    #[arg(long, value_name = "WHAT", default_value = "secrets")]
+    pub redact: Redact,
+    /// Hides nothing of command lines
+    #[arg(long, conflicts_with = "redact")]
+    pub no_redact: bool,
+}
+
+/// What is hidden of command lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Redact {
+    /// What looks like a password, a token or a key.
+    Secrets,
+    /// All arguments.
+    Args,
+}
+
+const RECORD_EXAMPLES: &str = "\
+Ctrl-C, SIGTERM and SIGHUP end it with a last sample. A file that is recorded to can be read all the while.
+
+Examples:
+  memtide record -o leak.memtide                     until it is ended
+  memtide record -o /var/lib/memtide --keep 24h      the last 24 hours, for months
+  memtide record -o DIR --keep 7d --keep 2G          a week, in 2G at most
+  memtide record -o FILE --for 1h --interval 1s      an hour, second by second";
+
+/// `memtide verify`.
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// The recording: a file, or a folder of segments
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Report,
+}
+
+/// `memtide repair`.
+#[derive(Args, Debug)]
+pub struct Repair {
+    /// The recording: a file, or a folder of segments
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// A file that is not there yet
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// How to print what was lost
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Report,
+}
 
 /// `memtide serve`.
 #[derive(Args, Debug)]

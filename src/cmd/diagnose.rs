@@ -1,14 +1,14 @@
-//! `memtide diagnose`: watches for a while and tells the story.
+//! `memtide diagnose`: watches for a while, or reads a recording, and tells the story.
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{root, terminal_width};
+use super::stop::Stop;
+use super::{Usage, root, terminal_width};
 use crate::analyze::story::{Outcome, Watched};
 use crate::cli::{Common, Diagnose, Report};
 use crate::collect::demand::Demand;
@@ -16,6 +16,7 @@ use crate::export::{json, story};
 use crate::model::field::Source as Read;
 use crate::model::judgement::{Finding, Verdict};
 use crate::model::key::ProcessKey;
+use crate::record::reader::Reader;
 use crate::session::source::{FixtureSource, LiveSource, Source};
 use crate::tui::event::time_of_day;
 use crate::units::BytesPerMinute;
@@ -30,6 +31,43 @@ const BUDGET: f64 = 0.05;
 const AFTER_FIRST: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: &Diagnose, common: &Common) -> anyhow::Result<ExitCode> {
+    let (file, pid) = args.what().map_err(Usage)?;
+    let (watched, asked) = match file {
+        Some(file) => read(file, pid)?,
+        None => watch(args, pid, common)?,
+    };
+    let told = watched.tell(asked).context("nothing was seen")?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    match args.format {
+        Report::Json => writeln!(out, "{:#}", json::story(&told))?,
+        Report::Text => story::write(&told, &mut out, terminal_width(), time_of_day)?,
+    }
+    out.flush()?;
+    Ok(if told.outcome == Outcome::Leaking { ExitCode::from(LEAKING) } else { ExitCode::SUCCESS })
+}
+
+/// What was watched, and the process that was asked about.
+type Seen = (Watched, Option<ProcessKey>);
+
+/// Everything that was recorded. Of several processes that had the pid in turn, the last one is asked about.
+fn read(file: &Path, pid: Option<u32>) -> anyhow::Result<Seen> {
+    let mut reader = Reader::open(file)?;
+    let mut watched = Watched::default();
+    let mut asked = None;
+    while let Some(sample) = reader.next() {
+        asked =
+            sample.processes.iter().find(|process| Some(process.key.pid) == pid).map(|process| process.key).or(asked);
+        watched.push(sample);
+    }
+    super::verify::warn(&reader);
+    if let (Some(pid), None) = (pid, asked) {
+        anyhow::bail!("there is no process {pid} in the recording");
+    }
+    Ok((watched, asked))
+}
+
+/// The machine, for a while.
+fn watch(args: &Diagnose, pid: Option<u32>, common: &Common) -> anyhow::Result<Seen> {
     let mut source: Box<dyn Source> = match &common.root {
         Some(folder) => Box::new(FixtureSource::open(folder)),
         None => Box::new(LiveSource::open(root(common))?),
@@ -39,12 +77,12 @@ pub(super) fn run(args: &Diagnose, common: &Common) -> anyhow::Result<ExitCode> 
     let progress = Progress::new();
     let (interval, whole) = (args.interval.0, args.span.0);
     let began = Instant::now();
-    let mut demand = demand(args.pid);
+    let mut demand = demand(pid);
     let mut watched = Watched::default();
     let mut asked = None;
     for nth in 0u32.. {
         let sample = source.next(&demand, interval)?;
-        if let (Some(pid), None) = (args.pid, asked) {
+        if let (Some(pid), None) = (pid, asked) {
             let process = sample.processes.iter().find(|process| process.key.pid == pid);
             let key = process.with_context(|| format!("there is no process {pid}"))?.key;
             asked = Some(key);
@@ -63,14 +101,7 @@ pub(super) fn run(args: &Diagnose, common: &Common) -> anyhow::Result<ExitCode> 
         }
     }
     progress.end();
-    let told = watched.tell(asked).context("nothing was seen")?;
-    let mut out = BufWriter::new(io::stdout().lock());
-    match args.format {
-        Report::Json => writeln!(out, "{:#}", json::story(&told))?,
-        Report::Text => story::write(&told, &mut out, terminal_width(), time_of_day)?,
-    }
-    out.flush()?;
-    Ok(if told.outcome == Outcome::Leaking { ExitCode::from(LEAKING) } else { ExitCode::SUCCESS })
+    Ok((watched, asked))
 }
 
 /// Everything that a story is told from.
@@ -81,30 +112,6 @@ fn demand(pid: Option<u32>) -> Demand {
         visible: Vec::new(),
         top_by_pss: if pid.is_none() { 10 } else { 0 },
         budget: BUDGET,
-    }
-}
-
-/// Ctrl-C and SIGTERM, which end the watch and not the telling.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Stop {
-    fn listen(runtime: &Runtime) -> io::Result<Self> {
-        let _guard = runtime.enter();
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    /// Waits for so long; whether one of them came.
-    fn came_within(&mut self, runtime: &Runtime, time: Duration) -> bool {
-        runtime.block_on(async {
-            tokio::select! {
-                _ = self.interrupt.recv() => true,
-                _ = self.terminate.recv() => true,
-                () = tokio::time::sleep(time) => false,
-            }
-        })
     }
 }
 

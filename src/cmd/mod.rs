@@ -5,7 +5,11 @@ mod diagnose;
 mod free;
 mod live;
 mod ps;
+mod record;
+mod repair;
 mod serve;
+mod stop;
+mod verify;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
@@ -26,6 +30,9 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Ps(args)) => ps::run(&args, &cli.common),
         Some(Command::Free(args)) => free::run(&args, &cli.common),
         Some(Command::Diagnose(args)) => diagnose::run(&args, &cli.common),
+        Some(Command::Record(args)) => record::run(&args, &cli.common),
+        Some(Command::Verify(args)) => verify::run(&args),
+        Some(Command::Repair(args)) => repair::run(&args),
         Some(Command::Serve(args)) => serve::run(&args, &cli.common),
         Some(Command::Config(args)) => config::run(&args, &cli.common),
     }

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::stop::Stop;
 use super::{Usage, root};
 use crate::cli::{Common, Serve};
 use crate::collect::demand::Demand;
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Serve, common: &Common) -> anyhow::Result<ExitCode> {
         None => Box::new(LiveSource::open(root(common))?),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut signals = runtime.block_on(async { End::listen() })?;
+    let mut stop = Stop::listen(&runtime)?;
     // Before there is any other thread: the umask is the whole process's.
     let listeners = runtime.block_on(listen(&addresses))?;
     let (publish, latest) = watch::channel(None);
@@ -51,7 +51,7 @@ pub(super) fn run(args: &Serve, common: &Common) -> anyhow::Result<ExitCode> {
     let mut result = Ok(());
     let end = async {
         result = tokio::select! {
-            () = signals.came() => Ok(()),
+            () = stop.came() => Ok(()),
             result = failed(latest.clone()) => result,
             result = print_emf(args, latest, &wish), if args.emf => result,
         };
@@ -116,26 +116,6 @@ async fn listen(addresses: &[Address]) -> anyhow::Result<Vec<Listener>> {
 /// A word on stderr. Nobody is the worse where it can't be said.
 fn tell(word: &str) {
     let _ = writeln!(io::stderr(), "memtide: {word}");
-}
-
-/// The signals that ask for the end.
-struct End([Signal; 3]);
-
-impl End {
-    /// From here on they end nothing but what waits for them.
-    fn listen() -> io::Result<Self> {
-        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]))
-    }
-
-    /// Until somebody sends one.
-    async fn came(&mut self) {
-        let [interrupt, terminate, hang_up] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-        }
-    }
 }
 
 /// Until there will be no further sample.

@@ -11,7 +11,7 @@ pub mod demand;
 mod entry;
 pub mod error;
 mod files;
-mod host;
+pub mod host;
 mod limits;
 pub mod once;
 pub mod parse;

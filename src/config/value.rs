@@ -10,7 +10,7 @@ use crate::model::field::{PROCESS_FIELDS, ProcessField, process_field};
 use crate::model::group::GroupBy;
 use crate::model::query::Query;
 use crate::tui::theme::Depth;
-use crate::units::parse_duration;
+use crate::units::{parse_bytes, parse_duration};
 
 /// Implements reading from TOML by reading from text, so that an error has its line and column.
 macro_rules! from_text {
@@ -97,6 +97,39 @@ impl FromStr for Span {
             Err(format!("`{text}` is out of range: use 1s to 7d"))
         }
     }
+}
+
+/// So much of something: so many bytes, or so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Portion {
+    /// Bytes.
+    Bytes(u64),
+    /// Time.
+    Time(Duration),
+}
+
+impl FromStr for Portion {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse = || format!("`{text}` is neither a size nor a time: use 100M, 2G, 10m, 1h, 7d");
+        if text.ends_with(|c: char| c.is_ascii_digit()) {
+            return Err(refuse());
+        }
+        // `10m` is ten minutes and `10M` a size.
+        let portion = match parse_duration(text) {
+            Ok(time) => Self::Time(time),
+            Err(_) => Self::Bytes(parse_bytes(text).map_err(|_| refuse())?.0),
+        };
+        match portion {
+            Self::Bytes(bytes) if bytes < Self::LEAST_BYTES => Err(format!("`{text}` is too little: use 64K or more")),
+            Self::Time(time) if time < Span::SHORTEST => Err(format!("`{text}` is too short: use 1s or more")),
+            portion => Ok(portion),
+        }
+    }
+}
+
+impl Portion {
+    const LEAST_BYTES: u64 = 64 << 10;
 }
 
 /// A share of one core, written in percent.

@@ -73,6 +73,9 @@ pub enum Feature {
     Zfs,
     /// System V interprocess communication: `CONFIG_SYSVIPC`.
     SysvIpc,
+    /// The recording that this comes from does not have it: it was written before memtide knew the quantity, or by a
+    /// version that knows more.
+    Recording,
 }
 
 impl Need {
@@ -87,6 +90,7 @@ impl Need {
             Self::Feature(Feature::Line) => "this kernel does not report it".into(),
             Self::Feature(Feature::SysvIpc) => "needs a kernel with System V IPC (CONFIG_SYSVIPC)".into(),
             Self::Feature(Feature::Zfs) => "ZFS is not loaded".into(),
+            Self::Feature(Feature::Recording) => "the recording does not have it".into(),
             Self::NotApplicable => "does not apply here".into(),
         }
     }

@@ -11,6 +11,14 @@ pub fn time_of_day(wall_ms: i64) -> String {
     }
 }
 
+/// The local day and time of a moment: `2026-11-25 14:03:22`.
+pub fn moment(wall_ms: i64) -> String {
+    match Timestamp::from_millisecond(wall_ms) {
+        Ok(at) => at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => "an impossible time".into(),
+    }
+}
+
 /// The time of a moment so long after a known one, as exact as it can be meant: `14:12` today, `Fri 14:12` within a
 /// week, `28 Nov` after that, `2027-02` beyond half a year.
 pub fn time_ahead(wall_ms: i64, ahead_ms: f64) -> String {

@@ -2,12 +2,14 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
 
+pub mod any;
 pub mod face;
 pub mod keys;
 pub mod live;
 pub mod machine;
 pub mod programs;
 pub mod pty;
+pub mod recordings;
 pub mod require;
 pub mod screen;
 pub mod server;
