@@ -98,6 +98,11 @@ fn wrong_usage_is_told_with_the_mend_and_status_2() {
         (&["ps", "growth>1M"], "`memtide` filters it live"),
         (&["ps", "--watch=1y"], "10m, 1h"),
         (&["diagnose", "--for", "0s"], "use 1s to 7d"),
+        (&["diagnose", "1", "2"], "only one PID"),
+        (&["diagnose", "a", "b"], "only one recording"),
+        (&["record", "-o", "x", "--rotate", "5"], "use 100M, 2G, 10m"),
+        (&["record", "-o", "x", "--keep", "1K"], "use 64K or more"),
+        (&["record", "-o", "/"], "say --rotate or --keep"),
     ] {
         let output = memtide(args);
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -116,6 +121,40 @@ fn a_watch_of_a_recorded_tree_is_a_story_as_text_and_as_json() {
     let json: serde_json::Value = serde_json::from_str(&stdout(&json)).expect("JSON");
     assert_eq!((&json["schema"], &json["outcome"]), (&"memtide.diagnose/1".into(), &"not enough data".into()));
     assert_eq!((&json["asked"]["pid"], &json["needs_ms"]), (&1.into(), &30_000.into()));
+}
+
+#[test]
+fn a_recording_is_verified_and_repaired_as_text_and_as_json() {
+    let tree = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/roots/amazon-linux-2-4.14");
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).to_str().expect("a plain path").to_owned();
+    let record = memtide(&["record", "--root", tree, "-o", &at("r"), "--for", "1s", "--interval", "100ms"]);
+    assert_eq!(record.status.code(), Some(0), "{record:?}");
+    let sound = memtide(&["verify", &at("r")]);
+    assert!(sound.status.success() && stdout(&sound).ends_with("\nsound\n"), "{}", stdout(&sound));
+
+    let mut bytes = std::fs::read(at("r")).expect("it is there");
+    let middle = bytes.len() * 9 / 10;
+    bytes[middle] ^= 1;
+    std::fs::write(at("damaged"), &bytes).expect("it can be written");
+    let damaged = memtide(&["verify", "--format", "json", &at("damaged")]);
+    assert_eq!(damaged.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_str(&stdout(&damaged)).expect("JSON");
+    assert_eq!((&json["schema"], &json["is_sound"]), (&"memtide.verify/1".into(), &false.into()));
+    let left = json["samples"].as_u64().expect("a number");
+    let lost = &json["losses"][0];
+    assert_eq!(lost["why"], "damaged", "{json:#}");
+    assert!((lost["offset"].as_u64().expect("a number")..).contains(&(middle as u64)), "{json:#}");
+
+    let repaired = memtide(&["repair", &at("damaged"), "-o", &at("repaired"), "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&repaired)).expect("JSON");
+    assert_eq!((&json["schema"], json["samples"].as_u64()), (&"memtide.repair/1".into(), Some(left)));
+    assert_eq!(json["losses"][0]["why"], "damaged");
+    let again = memtide(&["verify", "--format", "json", &at("repaired")]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&again)).expect("JSON");
+    assert_eq!((again.status.code(), json["samples"].as_u64()), (Some(0), Some(left)));
+    // What is there is never written over.
+    assert_eq!(memtide(&["repair", &at("damaged"), "-o", &at("repaired")]).status.code(), Some(1));
 }
 
 #[test]

@@ -18,6 +18,8 @@ use memtide::analyze::story::{Story, Topic, Watched};
 use memtide::model::judgement::{Subject, Verdict};
 use memtide::model::key::ProcessKey;
 use memtide::model::reading::BootMs;
+use memtide::record::redact::Redaction;
+use memtide::record::writer::Writer;
 use serde_json::Value as Json;
 use support::programs::Program;
 use support::require;
@@ -192,6 +194,61 @@ fn a_story_is_the_same_however_often_it_was_told_before() {
         watched.push(sample.unwrap());
     }
     assert_eq!(watched.tell(None).unwrap(), often.last().unwrap().story);
+}
+
+/// A document as it is read back from its text, which keeps fewer digits.
+fn printed(document: &Json) -> Json {
+    serde_json::from_str(&document.to_string()).unwrap()
+}
+
+#[test]
+fn a_recording_is_told_as_the_machine_was_while_it_was_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    for (scene, status) in [("machine-sysv", 3), ("swapping", 3)] {
+        let file = folder.path().join(scene);
+        let mut writer = Writer::new(Vec::new(), None, Redaction::Nothing).unwrap();
+        let mut watched = Watched::default();
+        for sample in Reader::open(&recordings().join(format!("{scene}.jsonl.zst"))).unwrap() {
+            let sample = sample.unwrap();
+            writer.append(&sample).unwrap();
+            watched.push(sample);
+        }
+        std::fs::write(&file, writer.sink()).unwrap();
+        let told = memtide::export::json::story(&watched.tell(None).unwrap());
+        assert_eq!(diagnose(&[file.to_str().unwrap()]), (status, printed(&told)));
+
+        // The most urgent finding about a process, asked for by its pid.
+        let findings = watched.findings(None);
+        let asked = findings.iter().find_map(|finding| match finding.subject {
+            Subject::Process(key) => Some(key),
+            _ => None,
+        });
+        if let Some(key) = asked {
+            let told = memtide::export::json::story(&watched.tell(Some(key)).unwrap());
+            assert_eq!(diagnose(&[file.to_str().unwrap(), &key.pid.to_string()]).1, printed(&told));
+        }
+    }
+}
+
+#[test]
+fn a_recording_that_is_damaged_is_told_as_far_as_it_can_be_read_and_the_rest_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cut");
+    let mut writer = Writer::new(Vec::new(), None, Redaction::Nothing).unwrap();
+    (0..40).for_each(|second| {
+        writer.append(&support::machine::sample(support::machine::Crowd::Server, second)).unwrap();
+    });
+    let whole = writer.sink();
+    std::fs::write(&file, &whole[..whole.len() - 9]).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_memtide")).arg("diagnose").arg(&file).output().unwrap();
+    let (out, error) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(out.contains("39 samples"), "{out}");
+    assert!(error.contains("can't be read, after ") && error.ends_with("the last block is not complete\n"), "{error}");
+    for (args, why) in [(&["nowhere"][..], "No such file"), (&["Cargo.toml"], "no recording of memtide")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_memtide")).arg("diagnose").args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(why), "{output:?}");
+    }
 }
 
 /// Runs `memtide diagnose --format json`; the exit status and the document.

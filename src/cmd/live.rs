@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use crate::cli::Common;
 use crate::collect::root::ProcRoot;
 use crate::config::said::Said;
 use crate::config::{Environment, file, resolve};
+use crate::record::place::EXTENSION;
+use crate::record::recorder::Settings;
+use crate::record::redact::Redaction;
 use crate::session::source::{FixtureSource, LiveSource, Source};
 use crate::session::thread::SessionHandle;
 use crate::tui::app::App;
@@ -39,16 +43,18 @@ pub(super) fn run(flags: Said, common: &Common) -> anyhow::Result<ExitCode> {
     let app = App::new(options, Box::new(move |effect| plan(effect, &planned_on, Caches::read(&planned_on))))?;
 
     let (publish, published) = unbounded_channel();
-    let session = SessionHandle::spawn(source, app.request(), move |update| {
+    let session = Rc::new(SessionHandle::spawn(source, app.request(), move |update| {
         // The face has gone: the session ends with it.
         let _ = publish.send(update);
-    })?;
+    })?);
+    let recorded = Rc::clone(&session);
     let (report, outcomes) = unbounded_channel();
     let root = Arc::new(root);
     let ports = Ports {
         request: Box::new(move |request| session.request(request)),
         run: Box::new(move |effect| act_beside(&root, &effect, &report)),
         save: Box::new(move |settings| save(path.as_ref(), settings)),
+        record: Box::new(move |begins| recorded.record(begins.then(recording))),
         published,
         outcomes,
     };
@@ -78,6 +84,12 @@ fn act_beside(root: &Arc<ProcRoot>, effect: &Effect, report: &UnboundedSender<Ou
         // The face has gone: there is nobody to tell.
         let _ = report.send(outcome);
     }
+}
+
+/// A recording in the current folder, named by the moment. The session may not wait for the disk.
+fn recording() -> Settings {
+    let name = format!("memtide-{}.{EXTENSION}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"));
+    Settings { path: name.into(), segments: None, group: None, redaction: Redaction::Secrets, is_synced: false }
 }
 
 fn save(path: Option<&PathBuf>, settings: &crate::tui::settings::Settings) -> Result<String, String> {

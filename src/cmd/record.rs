@@ -116,16 +116,14 @@ impl Told {
     }
 
     fn outcome(&self, outcome: &Appended, recorder: &Recorder) {
-        match outcome {
-            Appended::Written | Appended::StillFailing => {}
-            Appended::Failed(error) => self.line(&format!("{error}: samples are lost until it can be written again")),
-            Appended::Resumed(lost) => {
-                self.line(&format!("{}: it goes on, {lost} samples were lost", recorder.path().display()))
-            }
-            Appended::Replaced => {
-                self.line(&format!("{}: the file was removed: it goes on in a new one", recorder.path().display()))
-            }
-        }
+        let path = recorder.path().display();
+        let text = match outcome {
+            Appended::Written | Appended::StillFailing => return,
+            Appended::Failed(error) => format!("{error}: samples are lost until it can be written again"),
+            Appended::Resumed(lost) => format!("{path}: it goes on, {lost} samples were lost"),
+            Appended::Replaced => format!("{path}: the file was removed: it goes on in a new one"),
+        };
+        self.line(&text);
     }
 
     /// A line that stays.

@@ -122,8 +122,11 @@ pub(super) enum TableId {
     Processes,
 }
 
+/// Appends the columns of a part of a row.
+type Describe = fn(&mut Vec<Column>);
+
 /// What a table holds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct TableSpec {
     pub(super) name: &'static str,
     /// Names of the columns by which rows are told apart: none where there is one row.
@@ -147,7 +150,7 @@ impl TableId {
     pub(super) fn spec(self) -> &'static TableSpec {
         static SPECS: std::sync::LazyLock<[TableSpec; 8]> = std::sync::LazyLock::new(|| {
             TableId::ALL.map(|table| {
-                let (name, keys, describe): (_, &[_], &[fn(&mut Vec<Column>)]) = match table {
+                let (name, keys, describe): (_, &[_], &[Describe]) = match table {
                     TableId::Look => ("sample", &[], &[|columns| Look::describe("", "", columns)]),
                     TableId::Host => ("host", &[], &[|columns| Host::describe("", "", columns)]),
                     TableId::Users => ("user", &["uid"], &[|columns| Text::describe("name", "", columns)]),
@@ -167,7 +170,9 @@ impl TableId {
                     ),
                 };
                 let mut columns = Vec::new();
-                describe.iter().for_each(|describe| describe(&mut columns));
+                for describe in describe {
+                    describe(&mut columns);
+                }
                 TableSpec { name, keys, columns }
             })
         });

@@ -35,8 +35,9 @@
 //! end of the file, and with them any moment. Zero is no base: the first key of a file, and any key whose base is too
 //! far. Distances and no places: files of whole groups may be joined by cat(1), as segments of a day are.
 //!
-//! The writer begins an anchor every 16 samples and a key every 128, and a key when it is started. A reader relies on
-//! neither.
+//! The writer begins an anchor after 16 samples at most and a key after 128, and earlier where what rests on them has cost
+//! as much as a new one does; and a key when it is started, after a reboot, and after an error of the disk. A reader relies
+//! on none of it.
 //!
 //! # The payload
 //!

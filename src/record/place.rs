@@ -165,15 +165,11 @@ fn grant(file: &File, path: &Path, group: Option<u32>) -> Result<(), RecordError
 /// Locks a file against a second recorder. The first lock excludes; the second is there to tell the other our pid, which
 /// flock(2) does not.
 fn lock(file: &File, path: &Path) -> Result<(), RecordError> {
-    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(Errno::WOULDBLOCK) => {
-            let holder = fcntl_getlk(file, &FlockType::WriteLock.into()).ok().flatten();
-            let pid = holder.and_then(|lock| lock.pid).map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
-            return Err(RecordError::Busy { path: path.to_owned(), pid });
-        }
-        // A file system without locks: better a recording than none.
-        Err(_) => {}
+    // A file system without locks: better a recording than none.
+    if rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+        let holder = fcntl_getlk(file, &FlockType::WriteLock.into()).ok().flatten();
+        let pid = holder.and_then(|lock| lock.pid).map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
+        return Err(RecordError::Busy { path: path.to_owned(), pid });
     }
     let _ = rustix::fs::fcntl_lock(file, FlockOperation::NonBlockingLockExclusive);
     Ok(())

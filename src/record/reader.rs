@@ -153,6 +153,7 @@ impl<B: Bytes> Reader<B> {
     }
 
     /// The next sample; `None` at the end. What comes to the file after that is given by the call after it.
+    #[expect(clippy::should_implement_trait, reason = "an iterator that ends may not go on, and this one does")]
     pub fn next(&mut self) -> Option<Sample> {
         self.next_of_kind().map(|(sample, _)| sample)
     }
@@ -350,8 +351,8 @@ impl<B: Bytes> Reader<B> {
             let key = scan::base_of(&self.segments[place.segment].bytes, offset, &base).ok_or(Lost::Base)?;
             Place { offset: key.0, ..place }
         };
-        let held = self.bases.iter().flatten().find(|(at, _)| *at == base_place);
-        if let Some((_, loaded)) = held {
+        let loaded = self.bases.iter().flatten().find(|(at, _)| *at == base_place);
+        if let Some((_, loaded)) = loaded {
             return Ok((Arc::clone(loaded), group));
         }
         self.load(base_place, base).map(|block| (block.loaded, group)).map_err(|_| Lost::Base)
@@ -366,16 +367,13 @@ impl<B: Bytes> Reader<B> {
         }
         let text = |number| loaded.text(number);
         let group = (block.group.segment as u64) << 48 | block.group.offset;
-        match self.maker.make(&loaded.state, group, &text, block.head.at, block.head.wall_ms) {
-            Ok(sample) => {
-                self.current = Some(place);
-                self.next = Place { offset: place.offset + block.head.length(), ..place };
-                Some(sample)
-            }
-            Err(_) => {
-                self.note(place, block.head.length(), Lost::Malformed);
-                None
-            }
-        }
+        let made = self.maker.make(&loaded.state, group, &text, block.head.at, block.head.wall_ms);
+        let Ok(sample) = made else {
+            self.note(place, block.head.length(), Lost::Malformed);
+            return None;
+        };
+        self.current = Some(place);
+        self.next = Place { offset: place.offset + block.head.length(), ..place };
+        Some(sample)
     }
 }

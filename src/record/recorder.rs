@@ -41,6 +41,7 @@ pub struct Segments {
 
 impl Segments {
     /// The same with an end for each segment where only what stays was said: such that a small part of it goes at once.
+    #[must_use]
     pub fn with_ends(mut self) -> Self {
         if self.rotate_ms.is_none() && self.rotate_bytes.is_none() {
             self.rotate_ms = self.keep_ms.map(|keep| (keep / 24).clamp(60_000, 24 * 3_600_000));

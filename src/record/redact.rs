@@ -68,7 +68,7 @@ fn without_secrets(command: &[u8]) -> Vec<u8> {
                 Next::Anything
             }
             Next::UserAndSecret if !is_option => {
-                push_user(&mut out, word, &[b':', b'%']);
+                push_user(&mut out, word, b":%");
                 Next::Anything
             }
             Next::Authorization if is_scheme(word) => {
@@ -246,7 +246,7 @@ fn is_secret_name(name: &[u8]) -> bool {
     }
     let is_secret = |secret: &&str| last == secret || (secret.len() > 3 && *secret != "auth" && last.ends_with(secret));
     let is_key = last == "key" && words.len() > 1 && KEYS.contains(&words[words.len() - 2].as_str());
-    SECRET.iter().any(|secret| is_secret(&secret)) || is_key
+    SECRET.iter().any(is_secret) || is_key
 }
 
 /// The words of a name in small letters: `--dbPassword` is `db`, `password`, `API_KEY` is `api`, `key`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::cells::ColumnKind;
-use super::columns::TableId;
+use super::columns::{TableId, TableSpec};
 use super::format::MOST_COLUMNS;
 use super::varint::{Cursor, Malformed, put, put_bytes};
 
@@ -11,16 +11,20 @@ use super::varint::{Cursor, Malformed, put, put_bytes};
 pub(super) fn encode(out: &mut Vec<u8>) {
     put(out, TableId::ALL.len() as u64);
     for table in TableId::ALL {
-        let spec = table.spec();
-        put_bytes(out, spec.name.as_bytes());
-        put(out, spec.keys.len() as u64);
-        spec.keys.iter().for_each(|key| put_bytes(out, key.as_bytes()));
-        put(out, spec.columns.len() as u64);
-        for column in &spec.columns {
-            put_bytes(out, column.name.as_bytes());
-            out.push(column.kind.code());
-            put_bytes(out, column.unit.as_bytes());
-        }
+        encode_table(out, table.spec());
+    }
+}
+
+/// Appends the schema of one table.
+pub(super) fn encode_table(out: &mut Vec<u8>, spec: &TableSpec) {
+    put_bytes(out, spec.name.as_bytes());
+    put(out, spec.keys.len() as u64);
+    spec.keys.iter().for_each(|key| put_bytes(out, key.as_bytes()));
+    put(out, spec.columns.len() as u64);
+    for column in &spec.columns {
+        put_bytes(out, column.name.as_bytes());
+        out.push(column.kind.code());
+        put_bytes(out, column.unit.as_bytes());
     }
 }
 

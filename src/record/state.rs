@@ -244,7 +244,7 @@ impl Maker {
                             }
                         }
                     };
-                    let process = process(*key, identity, Moving::take(&mut take)?)?;
+                    let process = process(*key, identity, &Moving::take(&mut take)?)?;
                     match before {
                         Some((before, _)) if **before == process => Arc::clone(before),
                         _ => Arc::new(process),
@@ -260,7 +260,7 @@ impl Maker {
     }
 }
 
-fn process(key: RowKey, identity: Arc<Identity>, moving: Moving) -> Result<ProcessSample, Malformed> {
+fn process(key: RowKey, identity: Arc<Identity>, moving: &Moving) -> Result<ProcessSample, Malformed> {
     Ok(ProcessSample {
         key: ProcessKey { pid: u32::try_from(key.0).map_err(|_| Malformed)?, start_time: key.1 },
         identity,

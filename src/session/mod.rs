@@ -10,6 +10,7 @@
 pub mod request;
 pub mod source;
 mod state;
+mod taping;
 pub mod thread;
 pub mod timeline;
 pub mod update;

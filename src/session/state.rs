@@ -74,6 +74,7 @@ impl Session {
             evidence,
             ended,
             timeline: self.timeline.span(now, is_past),
+            taped: None,
             snapshot,
         })
     }

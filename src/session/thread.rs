@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 use super::request::Request;
 use super::source::Source;
 use super::state::Session;
+use super::taping::Taping;
 use super::update::Update;
 use crate::collect::demand::Demand;
 use crate::model::sample::Sample;
+use crate::record::recorder::Settings;
 
 /// What a session tells its face.
 #[derive(Clone, Debug)]
@@ -33,6 +35,7 @@ pub struct SessionHandle {
 enum Message {
     Sample(Box<Sample>),
     Request(Box<Request>),
+    Record(Option<Box<Settings>>),
     Failed(String),
     End,
 }
@@ -103,6 +106,14 @@ impl SessionHandle {
     }
 }
 
+impl SessionHandle {
+    /// Begins a recording of every further sample, in place of one that goes on; `None` ends it.
+    pub fn record(&self, settings: Option<Settings>) {
+        // As above.
+        let _ = self.messages.send(Message::Record(settings.map(Box::new)));
+    }
+}
+
 impl Drop for SessionHandle {
     fn drop(&mut self) {
         self.wish.state.lock().unwrap_or_else(PoisonError::into_inner).is_over = true;
@@ -113,20 +124,30 @@ impl Drop for SessionHandle {
 
 fn run(inbox: &Receiver<Message>, wish: &Wish, mut request: Request, mut publish: impl FnMut(Published)) {
     let mut session = Session::default();
+    let mut taping: Option<Taping> = None;
     while let Ok(message) = inbox.recv() {
         match message {
             Message::Sample(sample) => {
+                if let Some(taping) = &mut taping {
+                    taping.append(&sample);
+                }
                 session.ingest(*sample);
                 wish.waiting.fetch_sub(1, Ordering::Relaxed);
             }
             Message::Request(newer) => request = *newer,
+            Message::Record(settings) => {
+                // It may be of the same file: the old one lets go of it first.
+                drop(taping.take());
+                taping = settings.map(|settings| Taping::begin(*settings));
+            }
             Message::Failed(why) => {
                 publish(Published::Failed(why));
                 continue;
             }
             Message::End => return,
         }
-        if let Some(update) = session.answer(&request) {
+        if let Some(mut update) = session.answer(&request) {
+            update.taped = taping.as_ref().map(Taping::shown);
             publish(Published::Update(Arc::new(update)));
         }
     }

@@ -1,6 +1,7 @@
 //! What a session publishes after every sample and every request.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::analyze::evidence::Evidence;
@@ -24,6 +25,19 @@ pub struct Update {
     pub ended: Arc<[Ended]>,
     /// How far the past reaches and where in it we are.
     pub timeline: Timespan,
+    /// The recording that goes on beside it, or could not begin.
+    pub taped: Option<Taped>,
+}
+
+/// A recording that goes on while somebody looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taped {
+    /// The file.
+    pub path: PathBuf,
+    /// Bytes written so far.
+    pub bytes: u64,
+    /// Why nothing is recorded at the moment, if that is so.
+    pub problem: Option<String>,
 }
 
 /// Evenly spaced values, the oldest first; NaN where nothing is known.

@@ -50,6 +50,7 @@ pub enum Action {
     ClearTags,
     Signal,
     DropCaches,
+    Record,
     ShowLog,
     ShowEnded,
     Pause,
@@ -189,6 +190,7 @@ actions! {
         ToggleTag "tag" "Tag" ["space"], "Tags the selected process, or a whole group, for a signal.";
         TagAll "tag_all" "Tag all" ["A"], "Tags every process of the list.";
         ClearTags "untag" "Untag all" ["U"], "Forgets all tags.";
+        Record "record" "Record" ["r"], "Records every sample to a file in the current folder, or ends that; secrets in command lines are hidden.";
         ShowLog "log" "Action log" ["L"], "Shows what was done and what came of it.";
     }
     Arrange {

@@ -26,7 +26,7 @@ use crate::model::key::ProcessKey;
 use crate::model::query::Query;
 use crate::model::reading::BootMs;
 use crate::session::request::Request;
-use crate::session::update::Update;
+use crate::session::update::{Taped, Update};
 
 /// What the app wants done outside of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +35,8 @@ pub enum Command {
     Run(Effect),
     /// Writes the settings.
     Save(Settings),
+    /// Begins a recording, or ends it.
+    Record(bool),
     /// Draws the whole screen anew.
     Redraw,
     /// Gives the terminal back for a while.
@@ -64,6 +66,7 @@ pub struct App {
     pub(super) keymap: Keymap,
     pub(super) planner: Planner,
     pub(super) update: Option<Arc<Update>>,
+    pub(super) taped: Option<Taped>,
     pub(super) temporality: Temporality,
     pub(super) screen: Screen,
     pub(super) processes: Processes,
@@ -146,6 +149,7 @@ impl App {
             interval: settings.interval,
             planner,
             update: None,
+            taped: None,
             temporality: Temporality::Live,
             screen: Screen::Processes,
             processes,
@@ -213,6 +217,7 @@ impl App {
 
     /// Takes an update. A paused face keeps the one it has.
     pub fn take(&mut self, update: Arc<Update>) {
+        self.take_taped(update.taped.as_ref());
         if self.temporality == Temporality::Paused && self.update.is_some() {
             return;
         }
@@ -221,6 +226,15 @@ impl App {
             if self.update.is_none() { update.timeline.oldest } else { self.since.min(update.timeline.oldest) };
         self.update = Some(update);
         self.settle();
+    }
+
+    /// Takes how the recording stands, which goes on while the picture is paused. What goes wrong is told once.
+    fn take_taped(&mut self, taped: Option<&Taped>) {
+        let problem = |taped: Option<&Taped>| taped.and_then(|taped| taped.problem.clone());
+        if let Some(new) = problem(taped).filter(|new| problem(self.taped.as_ref()).as_ref() != Some(new)) {
+            self.say(format!("not recorded: {new}"), Role::Danger);
+        }
+        self.taped = taped.cloned();
     }
 
     /// Takes what came of an effect.

@@ -31,6 +31,7 @@ impl App {
             Action::Quit => return vec![Command::Quit],
             Action::Suspend => return vec![Command::Suspend],
             Action::Redraw => return vec![Command::Redraw],
+            Action::Record => return vec![Command::Record(self.taped.is_none())],
             Action::SaveSettings => return vec![Command::Save(self.settings())],
             Action::Help => self.layers.push(Layer::Text(TextView::help(&self.keymap))),
             Action::Palette => self.layers.push(Layer::Menu(Menu::palette(palette::items(&self.keymap)))),

@@ -15,7 +15,8 @@ use crate::model::judgement::{Finding, Verdict};
 use crate::model::reading::Reading;
 use crate::model::snapshot::Snapshot;
 use crate::model::system::Meminfo;
-use crate::session::update::Update;
+use crate::model::text::escape;
+use crate::session::update::{Taped, Update};
 use crate::units::{Bytes, BytesPerSecond, Percent, Span};
 
 /// What the header says that no update holds.
@@ -29,6 +30,8 @@ pub struct Status {
     pub span: Duration,
     /// The time of day.
     pub clock: String,
+    /// The recording that goes on.
+    pub taped: Option<Taped>,
     /// Something to be seen at once: a failure, a hint.
     pub alert: Option<String>,
 }
@@ -87,6 +90,7 @@ fn draw_status(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, status: &Statu
         Piece::new("  ", muted, 0),
         Piece::new(status.mode.clone(), theme.style(if status.is_unusual { Role::Past } else { Role::Good }), 0),
     ];
+    left.extend(status.taped.as_ref().map(|taped| tape(taped, theme)));
     if status.alert.is_none() {
         left.extend(leak(snapshot, theme));
     }
@@ -99,6 +103,18 @@ fn draw_status(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, status: &Statu
     }
     let right = vec![Piece::new(format!("  {} ", status.clock), muted, 2)];
     put_pieces(buf, area, left, right);
+}
+
+/// The recording that goes on: its file and how large it is, or that there is none.
+fn tape(taped: &Taped, theme: &Theme) -> Piece {
+    let name = taped.path.file_name().unwrap_or_default();
+    let name = escape(name.as_encoded_bytes());
+    let text = if taped.problem.is_some() {
+        format!("  not recorded: {name}")
+    } else {
+        format!("  {} rec {name} {}", theme.pick("●", "*"), Bytes(taped.bytes))
+    };
+    Piece::new(text, theme.style(Role::Danger), 2)
 }
 
 /// The leak that needs somebody most, its name and its rate the last to go; else, muted, what grows and may become one.

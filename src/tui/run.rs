@@ -31,6 +31,8 @@ pub struct Ports {
     pub run: Box<dyn Fn(Effect)>,
     /// Writes settings.
     pub save: Save,
+    /// Begins a recording, or ends it; never blocks.
+    pub record: Box<dyn Fn(bool)>,
     /// What the session publishes.
     pub published: UnboundedReceiver<Published>,
     /// What came of effects.
@@ -137,6 +139,7 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
                 Command::Quit => return Ok(End::Quit),
                 Command::Redraw => terminal.redraw(),
                 Command::Run(effect) => (ports.run)(effect),
+                Command::Record(begins) => (ports.record)(begins),
                 Command::Save(settings) => match (ports.save)(&settings) {
                     Ok(place) => app.say(format!("saved to {place}"), Role::Good),
                     Err(why) => app.say(why, Role::Danger),

@@ -99,7 +99,14 @@ fn status(app: &App) -> Status {
     };
     let mode = if app.options.is_read_only { format!("{mode}  read-only") } else { mode };
     let (mode, is_unusual) = if app.alert.is_some() { (" STOPPED ".to_owned(), true) } else { (mode, is_unusual) };
-    Status { mode, is_unusual, span: app.machine_span(), clock: app.clock.clone(), alert: app.alert.clone() }
+    Status {
+        mode,
+        is_unusual,
+        span: app.machine_span(),
+        clock: app.clock.clone(),
+        taped: app.taped.clone(),
+        alert: app.alert.clone(),
+    }
 }
 
 /// The keys of this moment, from ACTIONS, as far as they fit: where each begins, its key and its word.

@@ -10,6 +10,7 @@ use memtide::collect::root::ProcRoot;
 use memtide::config::said::Said;
 use memtide::config::{Environment, resolve};
 use memtide::session::Session;
+use memtide::session::update::Update;
 use memtide::tui::app::{App, Command};
 use memtide::tui::settings::Options;
 use memtide::tui::theme::{Depth, Role, Theme};
@@ -99,6 +100,11 @@ impl Face {
             }
             asked = Some(request);
         }
+    }
+
+    /// What the session shows now.
+    pub fn update(&self) -> Update {
+        self.session.answer(&self.app.request()).unwrap()
     }
 
     /// Presses keys, with a space between their names: `F3 n o d e enter`.
