@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::said::Said;
-use crate::config::value::{FieldName, Filter, Grouping, Interval, Portion, Share, Span};
+use crate::config::value::{FieldName, Filter, Grouping, Interval, Moment, Portion, Share, Span};
 use crate::serve::address::Address;
 
 /// A memory explorer: who eats the memory, since when, how fast, and what to do about it.
@@ -34,6 +34,7 @@ Examples:
   memtide free                        where every byte of RAM is
   memtide diagnose                    who leaks, until when, and what to do about it
   memtide record -o FILE              a recording, for `memtide diagnose FILE`
+  memtide export FILE --format csv    the recording as rows for other programs
   memtide serve                       metrics for Prometheus on 127.0.0.1:9982
 
 Exit status: 0 done, 1 it failed, 2 wrong usage; diagnose: 3 something leaks.";
@@ -64,6 +65,8 @@ pub enum Command {
     Verify(Verify),
     /// Saves all of a damaged recording that can be read
     Repair(Repair),
+    /// Writes a recording as CSV, JSON Lines, OpenMetrics or Parquet
+    Export(Export),
     /// Answers Prometheus with metrics, or prints them for CloudWatch
     Serve(Serve),
     /// Prints settings
@@ -283,6 +286,67 @@ pub struct Repair {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Report,
 }
+
+/// How a recording is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Comma-separated values.
+    Csv,
+    /// A JSON object a line.
+    Jsonl,
+    /// OpenMetrics text with the time of each value, for `promtool tsdb create-blocks-from openmetrics`.
+    Openmetrics,
+    /// Apache Parquet, where memtide was built with the feature `parquet`.
+    Parquet,
+}
+
+/// `memtide export`.
+#[derive(Args, Debug)]
+#[command(after_help = EXPORT_EXAMPLES)]
+pub struct Export {
+    /// The recording: a file, or a folder of segments
+    #[arg(value_name = "RECORDING")]
+    pub path: PathBuf,
+    /// Only processes that match, as in: node 'rss>100M' user=app
+    #[arg(value_name = "FILTER")]
+    pub words: Vec<String>,
+    /// How it is written
+    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    pub format: ExportFormat,
+    /// A new file, instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Fields of each process, instead of all that were recorded; growth and verdict are judged anew
+    #[arg(long, short = 'o', value_name = "FIELDS", value_delimiter = ',')]
+    pub fields: Option<Vec<FieldName>>,
+    /// The machine's fields, a row a sample, instead of the processes'
+    #[arg(long, conflicts_with_all = ["fields", "words"])]
+    pub machine: bool,
+    /// From this moment on: 2026-11-25T14:03, with a zone such as Z where it is not this machine's; -10m before the end,
+    /// +1h after the beginning
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: Option<Moment>,
+    /// Up to this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<Moment>,
+}
+
+impl Export {
+    /// The filter, if there is one.
+    pub fn filter(&self) -> Result<Option<Filter>, String> {
+        let text = self.words.join(" ");
+        if text.trim().is_empty() { Ok(None) } else { text.parse().map(Some) }
+    }
+}
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  memtide export day.memtide > day.csv
+  memtide export day.memtide --from -1h user=app -o pid,name,pss,growth,verdict --format jsonl
+  memtide export day.memtide --format parquet --output day.parquet
+  duckdb -c \"select name, max(pss) from 'day.parquet' group by name order by 2 desc limit 10\"
+
+A row is a process in a sample. Sizes are bytes, times milliseconds; what is unknown is empty or null, never zero.";
 
 /// `memtide serve`.
 #[derive(Args, Debug)]

@@ -2,6 +2,7 @@
 
 mod config;
 mod diagnose;
+mod export;
 mod free;
 mod live;
 mod ps;
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Record(args)) => record::run(&args, &cli.common),
         Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::Repair(args)) => repair::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
         Some(Command::Serve(args)) => serve::run(&args, &cli.common),
         Some(Command::Config(args)) => config::run(&args, &cli.common),
     }

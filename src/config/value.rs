@@ -132,6 +132,52 @@ impl Portion {
     const LEAST_BYTES: u64 = 64 << 10;
 }
 
+/// A moment of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// By the wall clock, milliseconds since the epoch.
+    At(i64),
+    /// So many milliseconds after the beginning.
+    AfterBeginning(i64),
+    /// So many milliseconds before the end.
+    BeforeEnd(i64),
+}
+
+impl Moment {
+    /// Milliseconds since the epoch, in a recording from `first` to `last`.
+    pub fn at(self, first: i64, last: i64) -> i64 {
+        match self {
+            Self::At(at) => at,
+            Self::AfterBeginning(ms) => first.saturating_add(ms),
+            Self::BeforeEnd(ms) => last.saturating_sub(ms),
+        }
+    }
+}
+
+impl FromStr for Moment {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse = || format!("`{text}` is no moment: write 2026-11-25T14:03, 2026-11-25T14:03:22Z, -10m or +1h");
+        let span = |text: &str| {
+            let ms = parse_duration(text).map_err(|_| refuse())?.as_millis();
+            i64::try_from(ms).map_err(|_| refuse())
+        };
+        if let Some(before) = text.strip_prefix('-') {
+            return span(before).map(Self::BeforeEnd);
+        }
+        if let Some(after) = text.strip_prefix('+') {
+            return span(after).map(Self::AfterBeginning);
+        }
+        let at = text.parse::<jiff::Timestamp>().or_else(|_| {
+            // Without a zone, this machine's.
+            text.parse::<jiff::civil::DateTime>()
+                .and_then(|local| local.to_zoned(jiff::tz::TimeZone::system()))
+                .map(|zoned| zoned.timestamp())
+        });
+        at.map(|at| Self::At(at.as_millisecond())).map_err(|_| refuse())
+    }
+}
+
 /// A share of one core, written in percent.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "String")]
@@ -210,6 +256,23 @@ impl Color {
             Self::Ansi16 => Some(Depth::Ansi16),
             Self::Ansi256 => Some(Depth::Ansi256),
             Self::True => Some(Depth::True),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_of_the_clock_or_of_the_recording() {
+        let at = |text: &str| text.parse::<Moment>().map(|moment| moment.at(1_000_000, 9_000_000));
+        assert_eq!(at("1970-01-01T00:00:05Z"), Ok(5000));
+        assert_eq!(at("1970-01-01T02:00:05+02:00"), Ok(5000));
+        assert_eq!((at("-10s"), at("+1m")), (Ok(8_990_000), Ok(1_060_000)));
+        assert!(at("2026-11-25T14:03").is_ok() && at("2026-11-25 14:03:22").is_ok());
+        for bad in ["", "-", "+x", "14", "yesterday", "-99999999999999999999d"] {
+            assert!(at(bad).is_err(), "{bad}");
         }
     }
 }

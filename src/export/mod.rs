@@ -4,5 +4,6 @@ pub mod csv;
 pub mod emf;
 pub mod json;
 pub mod metrics;
+pub mod rows;
 pub mod story;
 pub mod table;

@@ -42,6 +42,11 @@ impl Session {
         self.latest = Some(snapshot);
     }
 
+    /// The newest snapshot.
+    pub fn latest(&self) -> Option<&Arc<Snapshot>> {
+        self.latest.as_ref()
+    }
+
     /// What the request wants to see; `None` before the first sample.
     pub fn answer(&self, request: &Request) -> Option<Update> {
         let latest = self.latest.as_ref()?;

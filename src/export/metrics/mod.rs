@@ -11,6 +11,7 @@ mod findings;
 mod machine;
 pub mod names;
 mod own;
+pub mod past;
 mod subjects;
 
 use std::borrow::Cow;
@@ -19,9 +20,10 @@ use std::sync::Arc;
 
 pub use choice::{Choice, Wish};
 
-use crate::model::field::{PROCESS_FIELDS, Unit, Value};
+use crate::model::field::{PROCESS_FIELDS, ProcessField, Unit, Value};
 use crate::model::group::GroupBy;
 use crate::model::judgement::Analysis;
+use crate::model::query::Query;
 use crate::model::reading::{BootMs, Reading};
 use crate::model::sample::{Sample, Scan};
 use crate::model::snapshot::Snapshot;
@@ -102,6 +104,27 @@ fn every(snapshot: &Snapshot, choice: &Choice, wish: &Wish, pid: Option<u32>) ->
     families.extend(subjects::families(snapshot, choice, wish));
     families.extend(findings::families(snapshot, wish.top));
     families.extend(own::families(snapshot, pid));
+    families
+}
+
+/// The fields of all processes that are meant.
+pub fn of_all(snapshot: &Snapshot, fields: &[&'static ProcessField], filter: Option<&Query>) -> Vec<Family> {
+    let mut families: Vec<Family> = fields.iter().filter_map(|field| subjects::empty(field, "process")).collect();
+    let exported: Vec<_> = fields.iter().filter(|field| names::of_process(field).is_some()).collect();
+    for row in snapshot.rows().filter(|row| filter.is_none_or(|filter| filter.matches(row))) {
+        let labels = subjects::of_process(&row);
+        for (family, field) in families.iter_mut().zip(&exported) {
+            subjects::add(family, field, &labels, &(field.get)(&row), snapshot);
+        }
+    }
+    families.retain(|family| !family.points.is_empty());
+    families
+}
+
+/// The machine's alone.
+pub fn of_machine(snapshot: &Snapshot) -> Vec<Family> {
+    let mut families = machine::families(snapshot);
+    families.retain(|family| !family.points.is_empty());
     families
 }
 
