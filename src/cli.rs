@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::act::change::{CHANGES, Change};
 use crate::config::said::Said;
-use crate::config::value::{FieldName, Filter, Grouping, Interval, Portion, Span};
+use crate::config::value::{FieldName, Filter, Grouping, Interval, Portion, Share, Span};
+use crate::serve::address::Address;
 use crate::tui::moment::Moment;
 use crate::units::parse_duration;
 
@@ -39,6 +40,8 @@ Examples:
   memtide inspect 1234                one process whole: mappings, descriptors, threads
   memtide diagnose                    who leaks, until when, and what to do about it
   memtide record -o FILE              a recording, for `memtide replay FILE` and `memtide diagnose FILE`
+  memtide export FILE --format csv    the recording as rows for other programs
+  memtide serve                       metrics for Prometheus on 127.0.0.1:9982
   memtide act reclaim 100M --pid 1234 takes 100M from the control group of a process
 
 Exit status: 0 done, 1 it failed, 2 wrong usage; diagnose: 3 something leaks.";
@@ -77,6 +80,10 @@ pub enum Command {
     Repair(Repair),
     /// Changes the machine: says what will happen, asks, does it, and measures what came of it
     Act(Act),
+    /// Writes a recording as CSV, JSON Lines, OpenMetrics or Parquet
+    Export(Export),
+    /// Answers Prometheus with metrics, or prints them for CloudWatch
+    Serve(Serve),
     /// Prints settings
     Config(Config),
 }
@@ -491,6 +498,133 @@ pub struct Repair {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Report,
 }
+
+/// How a recording is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Comma-separated values.
+    Csv,
+    /// A JSON object a line.
+    Jsonl,
+    /// OpenMetrics text with the time of each value, for `promtool tsdb create-blocks-from openmetrics`.
+    Openmetrics,
+    /// Apache Parquet, where memtide was built with the feature `parquet`.
+    Parquet,
+}
+
+/// `memtide export`.
+#[derive(Args, Debug)]
+#[command(after_help = EXPORT_EXAMPLES)]
+pub struct Export {
+    /// The recording: a file, or a folder of segments
+    #[arg(value_name = "RECORDING")]
+    pub path: PathBuf,
+    /// Only processes that match, as in: node 'rss>100M' user=app
+    #[arg(value_name = "FILTER")]
+    pub words: Vec<String>,
+    /// How it is written
+    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    pub format: ExportFormat,
+    /// A new file, instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Fields of each process, instead of all that were recorded; growth and verdict are judged anew
+    #[arg(long, short = 'o', value_name = "FIELDS", value_delimiter = ',')]
+    pub fields: Option<Vec<FieldName>>,
+    /// The machine's fields, a row a sample, instead of the processes'
+    #[arg(long, conflicts_with_all = ["fields", "words"])]
+    pub machine: bool,
+    /// From this moment on: 2026-11-25T14:03, with a zone such as Z where it is not this machine's; -10m before the end,
+    /// +1h after the beginning
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: Option<Moment>,
+    /// Up to this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<Moment>,
+}
+
+impl Export {
+    /// The filter, if there is one.
+    pub fn filter(&self) -> Result<Option<Filter>, String> {
+        let text = self.words.join(" ");
+        if text.trim().is_empty() { Ok(None) } else { text.parse().map(Some) }
+    }
+}
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  memtide export day.memtide > day.csv
+  memtide export day.memtide --from -1h user=app -o pid,name,pss,growth,verdict --format jsonl
+  memtide export day.memtide --format parquet --output day.parquet
+  duckdb -c \"select name, max(pss) from 'day.parquet' group by name order by 2 desc limit 10\"
+
+A row is a process in a sample. Sizes are bytes, times milliseconds; what is unknown is empty or null, never zero.";
+
+/// `memtide serve`.
+#[derive(Args, Debug)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub struct Serve {
+    /// Listens here, again for more: 127.0.0.1:9982 by default, a port, unix:/run/memtide/metrics.sock
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Vec<Address>,
+    /// Lets other machines in: an address that is not of the loopback needs it
+    #[arg(long)]
+    pub allow_remote: bool,
+    /// Asks for the bearer token in this file, which nobody else may read
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// So many processes or groups, and findings: what bounds the number of series
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(..=1000))]
+    pub top: u16,
+    /// Groups by command, user, unit or container instead of single processes
+    #[arg(long, short, value_name = "BY")]
+    pub group: Option<Grouping>,
+    /// Fields of each, instead of the usual ones
+    #[arg(long, short = 'o', value_name = "FIELDS", value_delimiter = ',')]
+    pub fields: Option<Vec<FieldName>>,
+    /// Field that ranks them
+    #[arg(long, short, value_name = "FIELD", default_value = "pss")]
+    pub sort: FieldName,
+    /// Only processes that match, as in 'rss>100M user=app'; findings are of all
+    #[arg(long, short, value_name = "EXPRESSION")]
+    pub filter: Option<Filter>,
+    /// Time between samples, whoever asks how often
+    #[arg(long, short, value_name = "TIME", default_value = "5s")]
+    pub interval: Interval,
+    /// Share of one core that reading PSS and descriptors in turn may take: 0.1% to 100%
+    #[arg(long, value_name = "SHARE")]
+    pub budget: Option<Share>,
+    /// Prints CloudWatch Embedded Metric Format lines, and listens only where --listen says so
+    #[arg(long)]
+    pub emf: bool,
+    /// Time between EMF lines
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "emf")]
+    pub every: Interval,
+    /// Namespace of EMF metrics: by default the CloudWatch agent's
+    #[arg(long, value_name = "NAME", default_value = "CWAgent", requires = "emf")]
+    pub namespace: String,
+    /// A dimension of EMF metrics beside host, as in InstanceId=i-0123; again for more
+    #[arg(long = "dimension", value_name = "NAME=VALUE", requires = "emf", value_parser = dimension)]
+    pub dimensions: Vec<(String, String)>,
+}
+
+/// Reads `NAME=VALUE`.
+fn dimension(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.into(), value.into())),
+        _ => Err(format!("`{text}` is no dimension: write InstanceId=i-0123")),
+    }
+}
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  memtide serve                                      http://127.0.0.1:9982/metrics
+  memtide serve --group unit --top 30                services in place of processes
+  memtide serve --listen unix:/run/memtide/m.sock    behind a reverse proxy with TLS
+  memtide serve --listen 10.0.0.5:9982 --allow-remote --token-file /etc/memtide/token
+  memtide serve --emf --dimension InstanceId=i-0123  CloudWatch's mem_used_percent every 60 s
+
+Nothing is encrypted: for other machines put a reverse proxy with TLS before it. SIGTERM ends it.";
 
 /// `memtide config`.
 #[derive(Args, Debug)]

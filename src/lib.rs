@@ -7,9 +7,9 @@
 //! | layer | owns |
 //! | --- | --- |
 //! | `main`, `cli`, `cmd`, `config` | arguments and configuration in, exit status out |
-//! | `tui` | the interactive face |
+//! | `tui`, `serve` | the faces: for people, and for machines over HTTP |
 //! | `session` | the headless program: source, session, timeline |
-//! | `act`, `record`, `export` | what changes the machine; the recording; JSON and CSV |
+//! | `act`, `record`, `export` | what changes the machine; the recording; JSON, CSV, metrics |
 //! | `collect`, `analyze` | the only reader of the kernel; history and trend, pure |
 //! | `model` | samples, snapshots, fields: pure |
 //! | `units` | bytes, rates, percentages |
@@ -25,6 +25,7 @@ pub mod config;
 pub mod export;
 pub mod model;
 pub mod record;
+pub mod serve;
 pub mod session;
 pub mod tui;
 pub mod units;

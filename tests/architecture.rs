@@ -24,8 +24,13 @@ const CLOCKS: &[&str] = &[
     "tui/run.rs",
 ];
 /// Crates that belong to some places alone.
-const CONFINED: &[(&str, &[&str])] =
-    &[("ratatui", &["tui/"]), ("crossterm", &["tui/"]), ("tokio", &["tui/", "cmd/"]), ("procfs", &["collect/"])];
+const CONFINED: &[(&str, &[&str])] = &[
+    ("ratatui", &["tui/"]),
+    ("crossterm", &["tui/"]),
+    ("tokio", &["tui/", "serve/", "cmd/"]),
+    ("hyper", &["serve/"]),
+    ("procfs", &["collect/"]),
+];
 
 /// Names of files that own nothing.
 const NAMELESS: &[&str] = &["utils", "common", "constants", "strings", "types", "helpers"];

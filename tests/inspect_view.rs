@@ -59,10 +59,10 @@ fn enter_opens_keys_and_clicks_choose_the_tab_and_esc_returns_to_the_line() {
     assert_eq!(face.selected_pid(), Some(1310));
     face.keys("home enter");
     let mut shown = |keys: &str| tab(face.keys(keys));
-    for (keys, place) in [("", 0), ("tab", 1), ("tab tab", 3), ("tab", 0), ("shift-tab", 3), ("3", 2), ("1", 0)] {
+    for (keys, place) in [("", 0), ("tab", 1), ("tab tab tab", 4), ("tab", 0), ("shift-tab", 4), ("3", 2), ("1", 0)] {
         assert_eq!(shown(keys), Some(place), "after {keys}");
     }
-    for (text, at) in [("Threads", 3), ("Mappings", 1), ("Overview", 0), ("Descriptors", 2)] {
+    for (text, at) in [("Runtime", 4), ("Threads", 3), ("Mappings", 1), ("Overview", 0), ("Descriptors", 2)] {
         let (x, y) = place(&face, text);
         face.click(x + 1, y, Duration::from_millis(500));
         assert_eq!(tab(&face), Some(at), "a click on {text}");

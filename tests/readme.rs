@@ -1,4 +1,5 @@
-//! The README's tables are the program's own tables. `BLESS=1 cargo test --test readme` rewrites them.
+//! The README's tables and that of the metrics are the program's own tables. `BLESS=1 cargo test --test readme` rewrites
+//! them.
 
 use std::fmt::Write as _;
 
@@ -6,17 +7,19 @@ use memtide::model::field::PROCESS_FIELDS;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 
-fn check(name: &str, table: &str) {
-    let text = std::fs::read_to_string(README).expect("the README can be read");
+const METRICS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
+
+fn check(file: &str, name: &str, table: &str) {
+    let text = std::fs::read_to_string(file).expect("it can be read");
     let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->"));
-    let start = text.find(&begin).expect("the README has the markers") + begin.len();
-    let stop = text.find(&end).expect("the README has the markers");
+    let start = text.find(&begin).expect("it has the markers") + begin.len();
+    let stop = text.find(&end).expect("it has the markers");
     if std::env::var_os("BLESS").is_some() {
         let new = format!("{}{table}{}", &text[..start], &text[stop..]);
-        std::fs::write(README, new).expect("the README can be written");
+        std::fs::write(file, new).expect("it can be written");
         return;
     }
-    assert_eq!(&text[start..stop], table, "README.md: run `BLESS=1 cargo test --test readme -- --test-threads 1`");
+    assert_eq!(&text[start..stop], table, "{file}: run `BLESS=1 cargo test --test readme -- --test-threads 1`");
 }
 
 #[test]
@@ -30,15 +33,20 @@ fn the_table_of_columns_is_the_table_of_fields() {
         writeln!(table, "| `{}` | {} | {} | {}{since} |", field.key, field.title, field.help, field.source.file())
             .unwrap();
     }
-    check("fields", &table);
+    check(README, "fields", &table);
 }
 
 #[test]
 fn the_table_of_changes_is_the_table_of_the_program() {
-    check("changes", &memtide::act::change::changes_markdown());
+    check("README.md", "changes", &memtide::act::change::changes_markdown());
 }
 
 #[test]
 fn the_table_of_keys_is_the_table_of_actions() {
-    check("keys", &memtide::tui::action::keys_markdown());
+    check(README, "keys", &memtide::tui::action::keys_markdown());
+}
+
+#[test]
+fn the_table_of_metrics_is_what_can_be_exported() {
+    check(METRICS, "metrics", &memtide::export::metrics::names::markdown());
 }

@@ -4,6 +4,7 @@ mod act;
 mod acts;
 mod config;
 mod diagnose;
+mod export;
 mod free;
 mod inspect;
 mod live;
@@ -12,6 +13,7 @@ mod record;
 mod repair;
 mod replay;
 mod report;
+mod serve;
 mod since;
 mod stop;
 mod verify;
@@ -43,6 +45,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::Repair(args)) => repair::run(&args),
         Some(Command::Act(args)) => act::run(args, &cli.common),
+        Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Serve(args)) => serve::run(&args, &cli.common),
         Some(Command::Config(args)) => config::run(&args, &cli.common),
     }
 }

@@ -13,13 +13,11 @@ use crate::model::reading::BootMs;
 use crate::record::reader::Reader;
 use crate::session::replay::ReplayHandle;
 use crate::session::request::Request;
-use crate::tui::moment::Around;
 
 pub(super) fn run(args: &Replay, flags: Said, common: &Common) -> anyhow::Result<ExitCode> {
     let readers = [Reader::open(&args.path)?, Reader::open(&args.path)?];
     let [oldest, newest] = readers[0].span().context("the recording holds no sample that can be read")?;
-    let around = Around { oldest, newest, shown: oldest };
-    let at = args.at.map_or(oldest, |at| at.resolve(around, &TimeZone::system()));
+    let at = args.at.map_or(oldest, |at| at.of_span([oldest, newest], &TimeZone::system()));
     // Moments of a replay are counted from its beginning.
     let at = BootMs(at.abs_diff(oldest) + 1);
     let start = |first: Request, publish: Publish| {

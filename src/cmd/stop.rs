@@ -25,19 +25,26 @@ impl Stop {
         })
     }
 
-    /// Waits for so long; whether one of them came.
-    pub(super) fn came_within(&mut self, runtime: &Runtime, time: Duration) -> bool {
+    /// Waits until one of them comes.
+    pub(super) async fn came(&mut self) {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,
                 None => std::future::pending().await,
             }
         };
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = hangup => {}
+        }
+    }
+
+    /// Waits for so long; whether one of them came.
+    pub(super) fn came_within(&mut self, runtime: &Runtime, time: Duration) -> bool {
         runtime.block_on(async {
             tokio::select! {
-                _ = self.interrupt.recv() => true,
-                _ = self.terminate.recv() => true,
-                _ = hangup => true,
+                () = self.came() => true,
                 () = tokio::time::sleep(time) => false,
             }
         })

@@ -1,11 +1,14 @@
-//! What is known, on stdout: a table for people, JSON and CSV for programs.
+//! What is known, on stdout: a table for people, JSON and CSV for programs, metrics for databases.
 
 pub mod csv;
+pub mod emf;
 pub mod html;
 pub mod inspect;
 pub mod json;
 pub mod mark;
+pub mod metrics;
 pub mod report;
+pub mod rows;
 pub mod runtime;
 pub mod sheet;
 pub mod story;

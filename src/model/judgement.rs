@@ -348,3 +348,10 @@ impl Finding {
         self.meetings.iter().find(|meeting| meeting.is_end)
     }
 }
+
+/// Milliseconds until leaks fill the machine's memory; `None` where none ever does.
+pub fn memory_full_in(findings: &[Finding]) -> Option<f64> {
+    let leaks = findings.iter().filter(|finding| finding.judgement.verdict == Verdict::Leaking);
+    let meetings = leaks.flat_map(|leak| &leak.meetings).filter(|meeting| meeting.limit == Limit::Memory);
+    meetings.map(|meeting| meeting.in_ms).filter(|ms| ms.is_finite()).min_by(f64::total_cmp)
+}

@@ -298,6 +298,16 @@ impl Meminfo {
         self.dirty.map(|dirty| dirty.min(cache + self.buffers.value().unwrap_or(0)))
     }
 
+    /// MemTotal - MemFree - Buffers - Cached - SReclaimable: the "used" of the CloudWatch agent, which is that of
+    /// gopsutil, and of free(1) from procps 3.3.10 to 4.0.0. Shared memory counts as cache there, and so as free.
+    pub fn used_beside_cache(&self) -> Reading<u64> {
+        let held = self.mem_free.and_then(|free| {
+            self.buffers
+                .and_then(|buffers| self.cache().map(|cache| free.saturating_add(buffers).saturating_add(cache)))
+        });
+        self.mem_total.and_then(|total| held.map(|held| total.saturating_sub(held)))
+    }
+
     /// Swap in use.
     pub fn swap_used(&self) -> Reading<u64> {
         self.swap_total.and_then(|total| self.swap_free.map(|free| total.saturating_sub(free)))

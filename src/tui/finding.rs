@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::theme::Role;
-use crate::model::judgement::{Finding, Limit, Meeting, Quantity, Subject, Verdict};
+use crate::model::judgement::{self, Finding, Limit, Meeting, Quantity, Subject, Verdict};
 use crate::units::{Bytes, BytesPerMinute, Span};
 
 /// How a verdict looks.
@@ -138,9 +138,7 @@ pub(super) fn most_urgent(findings: &[Finding]) -> Option<(&Finding, usize)> {
 
 /// Milliseconds until leaks fill the machine's memory; `None` where none does within ten years.
 pub(super) fn memory_full_in(findings: &[Finding]) -> Option<f64> {
-    let leaks = findings.iter().filter(|finding| finding.judgement.verdict == Verdict::Leaking);
-    let meetings = leaks.flat_map(|leak| &leak.meetings).filter(|meeting| meeting.limit == Limit::Memory);
-    meetings.map(|meeting| meeting.in_ms).filter(|ms| *ms < NEVER_MS).min_by(f64::total_cmp)
+    judgement::memory_full_in(findings).filter(|ms| *ms < NEVER_MS)
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub enum Moment {
     OfDay(Time),
     /// A time of a day.
     At(DateTime),
+    /// A moment with its zone.
+    Instant(Timestamp),
 }
 
 /// Where a moment is looked for, milliseconds since the epoch.
@@ -53,6 +55,9 @@ impl std::str::FromStr for Moment {
         if let Some(back) = text.strip_prefix('-') {
             return span(back).map(Self::Before);
         }
+        if let Ok(at) = text.parse() {
+            return Ok(Self::Instant(at));
+        }
         if let Some((date, time)) = text.split_once([' ', 'T']) {
             let date: Date = date.parse().map_err(|_| refuse())?;
             return time_of(time).map(|time| Self::At(date.to_datetime(time))).ok_or_else(refuse);
@@ -65,6 +70,13 @@ impl std::str::FromStr for Moment {
 }
 
 impl Moment {
+    /// Which moment of a recording that is that nothing is shown of yet: `+1h` is from its beginning, `-10m` before its
+    /// end, a time of day on its last day that has it.
+    pub fn of_span(self, [oldest, newest]: [i64; 2], zone: &TimeZone) -> i64 {
+        let shown = if matches!(self, Self::After(_)) { oldest } else { newest };
+        self.resolve(Around { oldest, newest, shown }, zone)
+    }
+
     /// Which moment that is, milliseconds since the epoch, and never outside of what there is.
     pub fn resolve(self, around: Around, zone: &TimeZone) -> i64 {
         let ms = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
@@ -75,6 +87,7 @@ impl Moment {
             Self::After(span) => around.shown.saturating_add(ms(span)),
             Self::Before(span) => around.shown.saturating_sub(ms(span)),
             Self::At(moment) => at(moment).unwrap_or(around.shown),
+            Self::Instant(at) => at.as_millisecond(),
             Self::OfDay(time) => {
                 let day = Timestamp::from_millisecond(around.shown).map(|shown| shown.to_zoned(zone.clone()).date());
                 let days = [0, -1, 1].into_iter().filter_map(|days| day.clone().ok()?.checked_add(days.days()).ok());
@@ -125,6 +138,14 @@ mod tests {
         assert_eq!(resolve("+1h"), "25 15:00:00");
         assert_eq!(resolve("+3d"), "25 16:00:00");
         assert_eq!((resolve("start"), resolve("end")), ("24 22:00:00".into(), "25 16:00:00".into()));
+    }
+
+    #[test]
+    fn of_a_span_steps_are_from_its_ends() {
+        let at = |text: &str| text.parse::<Moment>().unwrap().of_span([1_000_000, 9_000_000], &TimeZone::UTC);
+        assert_eq!((at("-10s"), at("+1m"), at("-9d")), (8_990_000, 1_060_000, 1_000_000));
+        assert_eq!((at("1970-01-01T00:30:00Z"), at("1970-01-01T03:30:00+02:00")), (1_800_000, 5_400_000));
+        assert_eq!(at("1970-01-01T00:40"), 2_400_000);
     }
 
     #[test]

@@ -15,5 +15,6 @@ pub mod pty;
 pub mod recordings;
 pub mod require;
 pub mod screen;
+pub mod server;
 pub mod survey;
 pub mod svg;
