@@ -46,6 +46,24 @@ impl Table {
         Ok(())
     }
 
+    /// Shortens cells of the last column in their middle, so that lines fit into `width` columns: the end of a path says
+    /// more than what comes before it.
+    #[must_use]
+    pub fn fit_last(mut self, width: Option<usize>) -> Self {
+        let (Some(width), Some(last)) = (width, self.columns.len().checked_sub(1)) else { return self };
+        let of_column = |place: usize| {
+            let cells = self.rows.iter().chain(&self.total).filter_map(|row| row.get(place)).map(|cell| cell.width());
+            cells.chain([self.columns[place].title.width()]).max().unwrap_or(0)
+        };
+        let room = width.saturating_sub((0..last).map(|place| of_column(place) + 1).sum());
+        for cell in self.rows.iter_mut().filter_map(|row| row.get_mut(last)) {
+            if cell.width() > room && room >= SHORTEST {
+                *cell = shorten(cell, room);
+            }
+        }
+        self
+    }
+
     fn line(&self, cells: &[String], widths: &[usize]) -> String {
         let mut line = String::new();
         for ((cell, column), width) in cells.iter().zip(&self.columns).zip(widths) {
@@ -66,6 +84,23 @@ impl Table {
     }
 }
 
+/// What is shortened below this says nothing.
+const SHORTEST: usize = 12;
+
+/// The beginning and, with twice as much room, the end of a text, `room` columns together.
+fn shorten(text: &str, room: usize) -> String {
+    use unicode_segmentation::UnicodeSegmentation as _;
+    let head = cut(text, Some((room - 3) / 3));
+    let most = room - 3 - head.width();
+    let mut used = 0;
+    let tail = text.grapheme_indices(true).rev().take_while(|(_, grapheme)| {
+        used += grapheme.width();
+        used <= most
+    });
+    let start = tail.last().map_or(text.len(), |(at, _)| at);
+    format!("{head}...{}", &text[start..])
+}
+
 /// The text's first `width` columns.
 fn cut(text: &str, width: Option<usize>) -> &str {
     use unicode_segmentation::UnicodeSegmentation as _;
@@ -83,6 +118,23 @@ fn cut(text: &str, width: Option<usize>) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_path_keeps_its_beginning_and_its_end() {
+        assert_eq!(shorten("/usr/lib/x86_64-linux-gnu/libc.so.6", 20), "/usr/...nu/libc.so.6");
+        let text = shorten("/srv/数据库数据库数据库/app.log", 20);
+        assert!(text.width() <= 20 && text.ends_with("/app.log"), "{text}");
+        let table = Table {
+            columns: ["N", "WHAT"].map(|title| Column { title: title.into(), is_right: false }).into(),
+            rows: vec![vec!["1".into(), "/a/very/long/path/to/a/file.log".into()], vec!["2".into(), "/short".into()]],
+            total: None,
+        };
+        let fitted = table.clone().fit_last(Some(22));
+        assert_eq!(fitted.rows[0][1].width(), 20);
+        assert!(fitted.rows[0][1].ends_with("file.log"));
+        assert_eq!(fitted.rows[1], table.rows[1]);
+        assert_eq!(table.clone().fit_last(None).rows, table.rows);
+    }
 
     #[test]
     fn columns_stand_by_display_width_and_lines_end_at_the_edge() {

@@ -50,12 +50,12 @@ pub(super) fn write(
         return Ok(());
     }
     let before = report.watch.and_then(|watch| watch.before.descriptors.as_ref().value());
-    targets(report, descriptors, before).write(out, true, width)?;
+    targets(report, descriptors, before).fit_last(width).write(out, true, width)?;
     folders(descriptors, report.top, out, width)?;
     let newest = newest(descriptors, NEWEST.min(report.top));
     if !newest.rows.is_empty() {
         writeln!(out)?;
-        newest.write(out, true, width)?;
+        newest.fit_last(width).write(out, true, width)?;
     }
     Ok(())
 }
@@ -153,7 +153,7 @@ fn folders(descriptors: &Descriptors, top: usize, out: &mut dyn Write, width: Op
     };
     writeln!(out)?;
     let columns = vec![right("COUNT"), right("PATHS"), left("IN AND BELOW")];
-    Table { columns, rows: prefixes.iter().map(row).collect(), total: None }.write(out, true, width)
+    Table { columns, rows: prefixes.iter().map(row).collect(), total: None }.fit_last(width).write(out, true, width)
 }
 
 fn newest(descriptors: &Descriptors, most: usize) -> Table {

@@ -35,7 +35,7 @@ pub(super) fn write(
         Some(width) if width >= WIDE => MEMORY_FIELDS.iter().collect(),
         _ => NARROW.iter().filter_map(|key| memory_field(key)).collect(),
     };
-    groups(report, mappings, before, &fields).write(out, true, width)?;
+    groups(report, mappings, before, &fields).fit_last(width).write(out, true, width)?;
     if !mappings.coverage.is_whole() {
         let coverage = mappings.coverage;
         let rest = mappings.total.pss.saturating_sub(mappings.read.pss);
@@ -52,7 +52,7 @@ pub(super) fn write(
     let most = LARGEST.min(report.top);
     if mappings.largest.len() > 1 && most > 0 {
         writeln!(out)?;
-        largest(report, mappings, most).write(out, true, width)?;
+        largest(report, mappings, most).fit_last(width).write(out, true, width)?;
     }
     Ok(())
 }
