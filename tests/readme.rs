@@ -38,7 +38,7 @@ fn the_table_of_columns_is_the_table_of_fields() {
 
 #[test]
 fn the_table_of_changes_is_the_table_of_the_program() {
-    check("README.md", "changes", &memtide::act::change::changes_markdown());
+    check(README, "changes", &memtide::act::change::changes_markdown());
 }
 
 #[test]
