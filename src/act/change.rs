@@ -89,7 +89,7 @@ changes! {
     Process AddressSpace "address_space" "Limit of address space …" ["4G, unlimited or SOFT:HARD"] "Changes RLIMIT_AS of the running process.";
     Process CollectGarbage "gc" "Collect garbage (JVM)" [] "Asks a JVM for a full collection, as jcmd GC.run does.";
     Process DumpHeap "heap_dump" "Dump the heap (JVM) …" ["/var/tmp/app.hprof"] "Asks a JVM to write its live objects to a new file.";
-    Group Reclaim "reclaim" "Reclaim memory …" ["100M or all"] "Takes cache away, and memory to swap, without a limit.";
+    Group Reclaim "reclaim" "Reclaim memory …" ["100M or all; on cgroup v1 all"] "Takes cache away, and memory to swap, without a limit.";
     Group MemoryHigh "memory.high" "Set memory.high …" ["400M or max"] "Slows the group down above it; kills nobody.";
     Group MemoryMax "memory.max" "Set memory.max …" ["500M or max"] "Lets the group have no more; kills in it where it must.";
     Machine DropCaches "drop_caches" "Drop caches …" ["1 (page cache), 2 (dentries and inodes) or 3 (both)"] "Gives clean caches back.";

@@ -82,12 +82,16 @@ impl<F: FnMut(Outcome)> Running<'_, F> {
     /// Tells what was done, and later what it came to.
     fn acted(&mut self, mut results: Results, undo: Option<Effect>) {
         let after = gauge::read(self.effect, self.root);
-        let measured = gauge::compare(&self.before, &after, None);
+        let mut measured = gauge::compare(&self.before, &after, None);
+        if results.iter().all(Result::is_err) {
+            // Nothing was done: what has changed was somebody else's doing.
+            measured.clear();
+        }
         if let [Ok(text)] = results.as_mut_slice() {
             text.push_str(&gained(self.effect, &measured));
         }
         let settle = self.control.settle();
-        let is_worth_it = !settle.is_zero() && !measured.is_empty() && results.iter().any(Result::is_ok);
+        let is_worth_it = !settle.is_zero() && !measured.is_empty();
         let mut outcome = self.outcome(Stage::Acted, results, undo, !is_worth_it);
         outcome.measured = measured;
         (self.report)(outcome.clone());
