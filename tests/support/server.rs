@@ -35,7 +35,9 @@ impl Server {
 
     /// Serves at an address.
     pub fn listen(address: &str, args: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_memtide"));
+        // Under nohup(1) tests ignore SIGHUP, and so would it.
+        let mut command = Command::new("env");
+        command.arg("--default-signal=HUP").arg(env!("CARGO_BIN_EXE_memtide"));
         command.args(["serve", "--interval", "1s", "--listen", address]).args(args);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap());
