@@ -169,7 +169,7 @@ pub struct Diagnose {
     /// service and the kernel
     #[arg(value_name = "FILE|PID", num_args = 0..=2)]
     pub what: Vec<PathBuf>,
-    /// For how long to watch: a slow leak shows in a long watch alone
+    /// For how long to watch: a slow leak shows in a long watch alone. A recording is read whole
     #[arg(long = "for", value_name = "TIME", default_value = "3m")]
     pub span: Span,
     /// Time between looks
