@@ -104,7 +104,7 @@ fn child_that_records_without_pause() {
     let counter = File::options().create(true).write(true).truncate(false).open(path.with_extension("count")).unwrap();
     let mut recorder = open(&path).unwrap();
     for second in first.. {
-        assert!(matches!(recorder.append(&machine::sample(Crowd::Server, second)), Appended::Written));
+        assert!(matches!(recorder.append(&machine::recorded(Crowd::Server, second)), Appended::Written));
         counter.write_all_at(&(second + 1).to_le_bytes(), 0).unwrap();
     }
 }
@@ -140,7 +140,7 @@ fn a_recorder_that_is_killed_at_200_moments_loses_nothing_that_was_complete() {
     let (samples, losses) = read(&path);
     assert_eq!(samples.len() as u64, next);
     for (expected, sample) in (0..).zip(&samples) {
-        assert!(*sample == machine::sample(Crowd::Server, expected), "second {expected}");
+        assert!(*sample == machine::recorded(Crowd::Server, expected), "second {expected}");
     }
     assert!(losses.iter().all(|why| matches!(why, Lost::Damaged | Lost::Torn)), "{losses:?}");
 }
@@ -173,7 +173,7 @@ fn on_a_full_disk_what_was_complete_stays_and_recording_goes_on_when_there_is_sp
     let mut recorder = open(&path).unwrap();
     let (mut taken, mut lost, mut second, mut failures) = (Vec::new(), 0, 0, Vec::new());
     let mut append = |recorder: &mut Recorder, taken: &mut Vec<Sample>| {
-        let sample = machine::sample(Crowd::Leaks, second);
+        let sample = machine::recorded(Crowd::Leaks, second);
         second += 1;
         match recorder.append(&sample) {
             Appended::Written => taken.push(sample),
@@ -357,7 +357,7 @@ fn who_is_started_by_nohup_does_not_catch_a_hangup() {
 
 /// A sample of the machine in a minute of its life.
 fn minute(minute: u64) -> Sample {
-    machine::sample(Crowd::Server, minute * 60)
+    machine::recorded(Crowd::Server, minute * 60)
 }
 
 #[test]

@@ -43,8 +43,8 @@ fn hours_come_back_as_they_were_over_keys_anchors_and_deltas() {
 
 #[test]
 fn what_did_not_change_is_one_allocation_from_sample_to_sample_and_over_keys() {
-    let first = machine::sample(Crowd::Server, 0);
-    let at = |second: u64| Sample { at: machine::sample(Crowd::Server, second).at, ..first.clone() };
+    let first = machine::recorded(Crowd::Server, 0);
+    let at = |second: u64| Sample { at: machine::recorded(Crowd::Server, second).at, ..first.clone() };
     let mut reader = Reader::of_bytes(write(&(0..200).map(at).collect::<Vec<_>>()).bytes);
     let mut before = reader.next().unwrap();
     while let Some(sample) = reader.next() {
@@ -203,7 +203,7 @@ fn a_disk_that_fails_costs_the_samples_that_it_refused_and_no_other() {
 
 #[test]
 fn more_processes_than_a_recording_holds_are_refused_and_not_cut() {
-    let mut sample = machine::sample(Crowd::Server, 0);
+    let mut sample = machine::recorded(Crowd::Server, 0);
     sample.processes = vec![Arc::clone(&sample.processes[0]); MOST_ROWS + 1];
     let mut writer = Writer::new(Vec::new(), None, Redaction::Nothing).unwrap();
     assert_eq!(writer.append(&sample).unwrap_err().kind(), io::ErrorKind::InvalidInput);

@@ -13,6 +13,7 @@ use crate::collect::demand::Demand;
 use crate::collect::host::name_of;
 use crate::collect::turn::all_sources;
 use crate::config::value::Portion;
+use crate::model::text::escape;
 use crate::record::error::RecordError;
 use crate::record::recorder::{Appended, Progress, Recorder, Segments, Settings};
 use crate::record::redact::Redaction;
@@ -142,7 +143,9 @@ impl Told {
     fn progress(&self, recorder: &Recorder, passed: Duration) {
         if self.is_shown {
             let told = told(&recorder.progress(), passed);
-            let _ = write!(io::stderr(), "\r● rec {}: {told}\x1b[K", recorder.path().display());
+            // One line, however long the path is.
+            let name = escape(recorder.path().file_name().unwrap_or_default().as_encoded_bytes());
+            let _ = write!(io::stderr(), "\r● rec {name}: {told}\x1b[K");
         }
     }
 

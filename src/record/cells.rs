@@ -398,7 +398,7 @@ mod tests {
 
     #[test]
     fn a_state_that_is_not_known_is_no_value() {
-        for state in [8, 0xff, 6 | 99 << 8] {
+        for state in [9, 0xff, 6 | 99 << 8] {
             let taken = Reading::<u64>::take(&mut Take { cells: &[state, 5], text: &|_| None }).unwrap();
             assert_eq!(taken, Reading::Unsupported(Need::Feature(Feature::Recording)));
         }

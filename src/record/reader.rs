@@ -97,7 +97,7 @@ pub(super) struct Block {
 }
 
 impl Reader {
-    /// Opens a file, or a folder of segments.
+    /// Opens a file, or a folder of segments. What is appended later is read; segments that are begun later are not.
     pub fn open(path: &Path) -> Result<Self, RecordError> {
         let files = segments(path)?;
         let mut reader = Self::empty();

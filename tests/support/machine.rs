@@ -33,6 +33,13 @@ pub enum Crowd {
 /// Milliseconds since boot when the first sample is taken.
 pub const BOOT_MS: u64 = 11_520_000;
 
+/// The same without what is of the present alone and not recorded.
+pub fn recorded(crowd: Crowd, second: u64) -> Sample {
+    let mut sample = sample(crowd, second);
+    sample.system.cgroups = None;
+    sample
+}
+
 /// The machine in a second of its life.
 pub fn sample(crowd: Crowd, second: u64) -> Sample {
     let at = BootMs(BOOT_MS + second * 1000);
