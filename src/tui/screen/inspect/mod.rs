@@ -1,4 +1,4 @@
-//! One process whole: its parts in tabs ([`tab`]), what was seen of them (`seen`), how each is drawn, and what moves in
+//! One process whole: its parts in tabs (`tab`), what was seen of them (`seen`), how each is drawn, and what moves in
 //! them (here). What is held for it is freed with it.
 
 mod descriptors;
