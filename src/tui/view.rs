@@ -123,9 +123,9 @@ fn status(app: &App) -> Status {
     Status { mode, is_unusual, span: app.machine_span(), clock, taped: app.taped.clone(), alert: app.alert.clone() }
 }
 
-/// The keys of this moment, from ACTIONS, as far as they fit: where each begins, its key and its word.
-fn bar(app: &App, area: Rect) -> Vec<(u16, Action, &str, &str)> {
-    let hints: Vec<(Action, &str)> = match (app.screen, app.temporality) {
+/// What is worth a hint at this moment, the way out last.
+fn hints(app: &App) -> Vec<(Action, &'static str)> {
+    match (app.screen, app.temporality) {
         (Screen::Processes | Screen::Leaks, _) if app.is_replay() => vec![
             (Action::Earlier, "earlier"),
             (Action::Later, "later"),
@@ -213,9 +213,13 @@ fn bar(app: &App, area: Rect) -> Vec<(u16, Action, &str, &str)> {
             (Action::Help, "help"),
             (Action::Quit, "quit"),
         ],
-    };
+    }
+}
+
+/// The keys of this moment, from ACTIONS, as far as they fit: where each begins, its key and its word.
+fn bar(app: &App, area: Rect) -> Vec<(u16, Action, &str, &str)> {
     let width = |key: &str, word: &str| columns(key) + columns(word) + 3;
-    let mut left: Vec<_> = hints
+    let mut left: Vec<_> = hints(app)
         .into_iter()
         .filter_map(|(action, word)| Some((action, app.keymap.keys(action).first()?.as_str(), word)))
         .collect();
