@@ -271,8 +271,9 @@ fn a_v1_limit_that_can_not_be_met_is_told_and_nothing_changes() {
     let Some(group) = Group::new("busy") else { return };
     // What it has must not go to swap, should there be some.
     fs::write(group.folder.join("memory.swappiness"), "0").unwrap();
-    // What a shell holds in a variable is anonymous memory.
-    let member = group.run("held=$(head -c 16777216 /dev/zero | tr '\\0' x)", Path::new(""));
+    // What a shell holds in a variable is anonymous memory, as long as it becomes no other program.
+    let script = "held=$(head -c 16777216 /dev/zero | tr '\\0' x) && echo ready && kill -STOP $$";
+    let member = group.run(script, Path::new(""));
     let before = group.number("memory.limit_in_bytes");
     let outcome = done(&Effect::Bound { group: group.target.clone(), knob: Knob::Max, to: Some(4 * MIB) });
     let told = outcome.results[0].as_ref().unwrap_err();

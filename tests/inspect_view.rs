@@ -17,7 +17,7 @@ const NODE: u32 = 1234;
 const BACKUP: u32 = 1950;
 
 /// What stands on each tab alone.
-const MARKS: [&str; 4] = ["EVERY FIELD", "MAPPING", "LEADS TO", "NAME"];
+const MARKS: [&str; 5] = ["EVERY FIELD", "MAPPING", "LEADS TO", "NAME", "at the limit"];
 
 /// A face on the application, its overview shown.
 fn opened(width: u16, height: u16) -> Face {

@@ -124,7 +124,8 @@ fn a_leak_is_seen_to_grow_then_called_one_with_its_limit_and_leads_to_its_proces
         if let Some(row) = row_of(&terminal.screen()) {
             terminal.click(3, row);
         }
-        terminal.wait_for_output();
+        // Two clicks within 400 ms are a double click, which leads away.
+        std::thread::sleep(std::time::Duration::from_millis(600));
     }
     let screen =
         terminal.wait_for("the limit ahead", |screen| screen.contains("─ fd limit ─") && screen.contains("ETA "));

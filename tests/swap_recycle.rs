@@ -121,7 +121,7 @@ fn recycles() {
 }
 
 /// swapoff as it is interrupted: the device stays in use.
-const HANGS: &str = "trap 'exit 1' INT; while :; do sleep 0.02; done";
+const HANGS: &str = "trap 'exit 1' TERM; while :; do sleep 0.02; done";
 
 /// swapoff as it succeeds.
 const GOES: &str = "head -n 1 on >proc/swaps";

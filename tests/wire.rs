@@ -89,8 +89,8 @@ fn no_name_of_a_process_is_obeyed_by_the_terminal() {
     assert!(line.contains("ho\\x1b[5mst\\x07"), "{line}");
     assert!(line.contains("\\nnext\\r\\u{202e}end"), "{line}");
     terminal.keys("Enter");
-    terminal.wait_for_text(&format!("process {}", program.pid()));
-    terminal.keys("q k");
+    terminal.wait_for_text(&format!("[{}]", program.pid()));
+    terminal.keys("Esc k");
     terminal.wait_for_text("signal to");
     terminal.keys("Enter");
     terminal.wait_for_text("send SIGTERM");

@@ -175,7 +175,7 @@ fn one(
 fn interrupt(child: &Child) {
     if let Some(group) = Pid::from_raw(child.id() as i32) {
         // It fails where all of it has ended.
-        let _ = kill_process_group(group, Signal::INT);
+        let _ = kill_process_group(group, Signal::TERM);
     }
 }
 

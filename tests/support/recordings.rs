@@ -46,7 +46,7 @@ pub fn write(samples: &[Sample]) -> Written {
 
 /// So many seconds of the machine made of numbers.
 pub fn seconds(crowd: Crowd, count: u64) -> Vec<Sample> {
-    (0..count).map(|second| machine::sample(crowd, second)).collect()
+    (0..count).map(|second| machine::recorded(crowd, second)).collect()
 }
 
 /// Everything that can be read, and what can't.
