@@ -90,7 +90,10 @@ fn no_name_of_a_process_is_obeyed_by_the_terminal() {
     assert!(line.contains("\\nnext\\r\\u{202e}end"), "{line}");
     terminal.keys("Enter");
     terminal.wait_for_text(&format!("[{}]", program.pid()));
-    terminal.keys("Esc k");
+    terminal.press("Esc");
+    // At once they would be Alt-k.
+    terminal.wait_until_gone("1 Overview");
+    terminal.press("k");
     terminal.wait_for_text("signal to");
     terminal.keys("Enter");
     terminal.wait_for_text("send SIGTERM");
