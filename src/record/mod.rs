@@ -1,6 +1,6 @@
 //! The recording: every sample whole, in a file that outlives a crash of who writes it.
 //!
-//! [`format`] is the specification. A [`writer::Writer`] turns samples into blocks, a [`recorder::Recorder`] keeps one
+//! [`mod@format`] is the specification. A [`writer::Writer`] turns samples into blocks, a [`recorder::Recorder`] keeps one
 //! going over full disks, segments and limits, a [`reader::Reader`] gives the samples back. Only raw samples are
 //! recorded: what is made of them is made anew by who reads.
 

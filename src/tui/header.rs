@@ -218,7 +218,7 @@ const ACCOUNTED: [&[&str]; 4] = [
     &["anon"],
     &["shmem"],
     &["slab_unreclaimable", "page_tables", "sec_page_tables", "kernel_stack", "percpu"],
-    &["file", "buffers", "slab_reclaimable"],
+    &["file_clean", "file_dirty", "buffers", "slab_reclaimable"],
 ];
 
 /// The change of a field of the machine since the mark.

@@ -1,7 +1,7 @@
 //! What runs a program, and the memory limit that it will really keep to. Each runtime's rules are a file: where it
 //! looks for its limit, in which order, and what it does when nobody gave it one.
 //!
-//! [`own_limit`] answers from what every sample holds, for the judge; [`derive`] from all that was read of one process,
+//! [`own_limit`] answers from what every sample holds, for the judge; [`derive()`] from all that was read of one process,
 //! and [`inspected`] from all of an inspection.
 
 mod dotnet;

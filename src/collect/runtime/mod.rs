@@ -1,7 +1,7 @@
 //! What tells the runtime of a process, and the limit of that: its executable, its environment, the files it maps, a
 //! version beside the executable, a configuration file that its command line names, the counters of a JVM.
 //!
-//! Every sample holds the executable's name and the settings in the environment ([`read_program`]), read once for each
+//! Every sample holds the executable's name and the settings in the environment (`read_program`), read once for each
 //! program that a process executes; [`read_clues`] reads the rest, of one process that somebody looks at.
 
 mod elf;

@@ -79,7 +79,14 @@ pub fn put_pieces(buf: &mut Buffer, area: Rect, left: Vec<Piece>, right: Vec<Pie
     while total(&pieces) > area.width {
         let goes = pieces.iter().enumerate().max_by_key(|(place, (_, piece))| (piece.dispensable, *place));
         match goes {
-            Some((place, (_, piece))) if piece.dispensable > 0 => drop(pieces.remove(place)),
+            Some((place, (_, piece))) if piece.dispensable > 0 => {
+                let gone = pieces.remove(place).1;
+                // A label, which ends with a blank, goes with what it labels.
+                let label = place.checked_sub(1).filter(|label| pieces[*label].1.text.ends_with(' '));
+                if let Some(label) = label.filter(|label| pieces[*label].1.dispensable == gone.dispensable) {
+                    pieces.remove(label);
+                }
+            }
             _ => break,
         }
     }
