@@ -8,6 +8,7 @@ mod support;
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use memtide::collect::collector::Collector;
@@ -322,4 +323,29 @@ fn release() -> [u32; 2] {
     let text = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let mut numbers = text.split(['.', '-']).map(|part| part.trim().parse().unwrap_or(0));
     [(); 2].map(|()| numbers.next().unwrap_or(0))
+}
+
+/// Where nearly all are alike their bounds spare nothing and are not read: the largest are found all the same.
+#[test]
+fn the_largest_among_a_crowd_that_is_alike_are_found() {
+    if !has_programs(&[&compiler()]) {
+        return;
+    }
+    let crowd = Program::family("alike", 600);
+    let large: Vec<Program> = (1..=3).map(|nth| Program::holder("alike-large", 300 << (10 + nth))).collect();
+    for holder in &large {
+        holder.freeze();
+    }
+    let pss = |process: &Arc<ProcessSample>| process.rollup.reading.value().map_or(0, |rollup| rollup.pss);
+    let ranked = |sample: Sample| {
+        let ours = |process: &&Arc<ProcessSample>| large.iter().any(|holder| holder.pid() == process.key.pid);
+        let mut found: Vec<_> = sample.processes.iter().filter(ours).cloned().collect();
+        found.sort_by_key(|process| std::cmp::Reverse(pss(process)));
+        found.iter().map(|process| process.key.pid).collect::<Vec<_>>()
+    };
+    let expected: Vec<u32> = large.iter().rev().map(Program::pid).collect();
+    assert_eq!(ranked(once(None)), expected);
+    // Others on this machine may be larger than ours.
+    assert_eq!(ranked(once(Some(40))), expected);
+    drop(crowd);
 }

@@ -1,7 +1,8 @@
 //! The largest processes by PSS, proven with as few rollups as it takes.
 //!
 //! A rollup costs ten times what everything else of a process does. PSS <= RSS: going down by RSS, nothing below the
-//! `k`-th PSS found can be among the `k` largest, so nothing below it has to be read.
+//! `k`-th PSS found can be among the `k` largest, so nothing below it has to be read. Among many that are alike that
+//! spares nothing, and then the bounds are not read either.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
@@ -65,7 +66,12 @@ pub(super) fn read_top(pids: &[u32], most: usize, reader: &mut ProcessReader, at
 /// One crew does both passes: a thread that is started anew for the second may wait for a CPU as long as it works.
 fn prove(pids: &[u32], most: usize, reader: &ProcessReader) -> (Vec<Candidate>, u32) {
     let threads = threads_for(pids.len());
-    let look = Look { parts: Mutex::new(pids.chunks(PART)), found: Mutex::default(), hidden: AtomicU32::new(0) };
+    let look = Look {
+        parts: Mutex::new(pids.chunks(PART)),
+        found: Mutex::default(),
+        hidden: AtomicU32::new(0),
+        needs_all: needs_all(pids, most, &mut reader.for_thread()),
+    };
     let walk = Mutex::new(Walk { candidates: Vec::new(), next: 0, largest: Largest::new(most) });
     let all_found = Barrier::new(threads);
     let work = |mut reader: ProcessReader| {
@@ -73,7 +79,10 @@ fn prove(pids: &[u32], most: usize, reader: &ProcessReader) -> (Vec<Candidate>, 
         if all_found.wait().is_leader() {
             let mut candidates = std::mem::take(&mut *lock(&look.found));
             candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.bound));
-            lock(&walk).candidates = candidates;
+            let mut walk = lock(&walk);
+            let known = candidates.iter().filter_map(|candidate| candidate.rollup.value());
+            known.for_each(|rollup| walk.largest.push(rollup.pss));
+            walk.candidates = candidates;
         }
         all_found.wait();
         descend(&walk, &mut reader);
@@ -89,11 +98,43 @@ fn prove(pids: &[u32], most: usize, reader: &ProcessReader) -> (Vec<Candidate>, 
     (walk.candidates, look.hidden.into_inner())
 }
 
-/// The pass over all of `statm`.
+/// Processes from which it is told whether the bounds will spare anything.
+const SAMPLE: usize = 16;
+
+/// Whether nearly every rollup will have to be read anyway, by a few processes from all over the list: where they are as
+/// like as a crowd of workers, most of each is shared, and no bound lies below the largest PSS. Then the bounds are of no
+/// use, and reading them takes a seventh of all.
+fn needs_all(pids: &[u32], most: usize, reader: &mut ProcessReader) -> bool {
+    if pids.len() < SAMPLE * SAMPLE || most * SAMPLE > pids.len() {
+        return false;
+    }
+    let spread = pids.iter().step_by(pids.len() / (2 * SAMPLE));
+    let (mut sample, mut denied) = (Vec::with_capacity(SAMPLE), 0);
+    for pid in spread {
+        let bound = reader.read_rss_bound(*pid).value().filter(|bound| *bound > 0);
+        match (bound, reader.read_rollup(*pid)) {
+            (Some(bound), Reading::Value(rollup)) => sample.push((bound, rollup.pss)),
+            (Some(_), Reading::Denied(_)) => denied += 1,
+            _ => {}
+        }
+        // Who may not see the rollups of others has few to read.
+        if sample.len() == SAMPLE || denied > SAMPLE / 4 {
+            break;
+        }
+    }
+    let mut pss: Vec<u64> = sample.iter().map(|(_, pss)| *pss).collect();
+    pss.sort_unstable();
+    // The largest one may be one of the few that stand out.
+    let Some(large) = pss.len().checked_sub(2).map(|place| pss[place]) else { return false };
+    sample.len() == SAMPLE && sample.iter().filter(|(bound, _)| *bound > large).count() >= SAMPLE - 1
+}
+
+/// The first pass: over all of `statm`, or over all rollups where those are needed anyway.
 struct Look<'a> {
     parts: Mutex<std::slice::Chunks<'a, u32>>,
     found: Mutex<Vec<Candidate>>,
     hidden: AtomicU32,
+    needs_all: bool,
 }
 
 impl Look<'_> {
@@ -102,6 +143,12 @@ impl Look<'_> {
         loop {
             let Some(part) = lock(&self.parts).next() else { break };
             for pid in part {
+                if self.needs_all
+                    && let rollup @ Reading::Value(Rollup { pss, .. }) = reader.read_rollup(*pid)
+                {
+                    found.push(Candidate { pid: *pid, bound: pss, rollup });
+                    continue;
+                }
                 match reader.read_rss_bound(*pid) {
                     Reading::Denied(_) => _ = self.hidden.fetch_add(1, Ordering::Relaxed),
                     bound => found.extend(bound.value().map(|bound| Candidate {
@@ -148,7 +195,8 @@ fn descend(walk: &Mutex<Walk>, reader: &mut ProcessReader) {
         {
             let mut walk = lock(walk);
             let Some(places) = walk.part() else { return };
-            part.extend(places.map(|place| (place, walk.candidates[place].pid)));
+            let unread = places.filter(|place| walk.candidates[*place].rollup == Reading::Pending);
+            part.extend(unread.map(|place| (place, walk.candidates[place].pid)));
         }
         let rollups: [_; ROLLUPS] =
             std::array::from_fn(|nth| part.get(nth).map(|(place, pid)| (*place, reader.read_rollup(*pid))));
