@@ -13,6 +13,7 @@ mod jvm;
 mod limits;
 pub mod plan;
 mod process;
+pub mod reach;
 pub mod rights;
 pub mod run;
 pub mod signal;
