@@ -1,5 +1,6 @@
 //! The command line, by clap: types only.
 
+mod heap;
 mod recording;
 
 use std::fmt::Write as _;
@@ -14,6 +15,7 @@ use crate::config::value::{FieldName, Filter, Grouping, Interval, Share, Span};
 use crate::serve::address::Address;
 use crate::units::parse_duration;
 
+pub use heap::{Heap, HeapCommand, HeapDiff, HeapOrder, HeapShow, HeapWhat};
 pub use recording::{Export, ExportFormat, Page, Record, Redact, Repair, Replay, ReportOn, Verify};
 
 /// A memory explorer: who eats the memory, since when, how fast, and what to do about it.
@@ -87,6 +89,8 @@ pub enum Command {
     Export(Export),
     /// Answers Prometheus with metrics, or prints them for CloudWatch
     Serve(Serve),
+    /// Looks into the heap of a runtime: V8 heap snapshots
+    Heap(Heap),
     /// Prints settings
     Config(Config),
 }

@@ -6,6 +6,7 @@ mod config;
 mod diagnose;
 mod export;
 mod free;
+mod heap;
 mod inspect;
 mod live;
 mod ps;
@@ -47,6 +48,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Act(args)) => act::run(args, &cli.common),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Serve(args)) => serve::run(&args, &cli.common),
+        Some(Command::Heap(args)) => heap::run(&args, &cli.common),
         Some(Command::Config(args)) => config::run(&args, &cli.common),
     }
 }
