@@ -2,6 +2,7 @@
 
 pub mod csv;
 pub mod emf;
+pub mod heap;
 pub mod html;
 pub mod inspect;
 pub mod json;

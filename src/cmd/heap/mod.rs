@@ -1,6 +1,7 @@
 //! `memtide heap`: what is inside a runtime's heap.
 
 mod diff;
+mod open;
 mod show;
 
 use std::process::ExitCode;
