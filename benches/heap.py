@@ -34,7 +34,7 @@ require('v8').writeHeapSnapshot(process.argv[2]);
 """
 
 # Bytes of a snapshot for each of the program's requests.
-BYTES = 700
+BYTES = 505
 
 
 def run(argv):

@@ -47,6 +47,7 @@ Examples:
   memtide record -o FILE              a recording, for `memtide replay FILE` and `memtide diagnose FILE`
   memtide export FILE --format csv    the recording as rows for other programs
   memtide serve                       metrics for Prometheus on 127.0.0.1:9982
+  memtide heap diff A B               what grew in Node.js between two heap snapshots, and who holds it
   memtide act reclaim 100M --pid 1234 takes 100M from the control group of a process
 
 Exit status: 0 done, 1 it failed, 2 wrong usage; diagnose: 3 something leaks.";

@@ -422,6 +422,17 @@ fn who_holds_an_object_only_through_itself_is_a_cycle_and_comes_last() {
 }
 
 #[test]
+fn a_way_ends_at_the_root_although_something_leads_back_to_it() {
+    let mut made = HandMade::new();
+    let a = made.object("A", 10);
+    made.element(0, 1, a);
+    made.property(a, "root", 0);
+    let explorer = explorer(&made);
+    assert_eq!(explorer.way(a as u32).unwrap().len(), 1);
+    assert!(explorer.way(0).unwrap().is_empty());
+}
+
+#[test]
 fn strings_that_are_there_several_times_and_large_collections_are_listed() {
     let mut made = HandMade::new();
     let all = made.object("Array", 10);

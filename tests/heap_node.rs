@@ -65,8 +65,11 @@ fn classes_of_a_program_have_the_objects_that_it_made() {
     for (class, count) in [("PooledRequest", 1000), ("Session", 500), ("Link", 2000), ("Pool", 1)] {
         assert_eq!(row(classes, "class", class)["count"], count, "{class}");
     }
-    assert_eq!(row(classes, "class", "{gamma, delta}")["count"], 700);
-    assert_eq!(row(classes, "class", "{alpha, beta}")["count"], 500);
+    for (class, count) in [("{gamma, delta}", 700), ("{alpha, beta}", 500)] {
+        // V8 may keep one more, to copy from.
+        let found = row(classes, "class", class)["count"].as_u64().unwrap();
+        assert!((count..=count + 1).contains(&found), "{class}: {found}");
+    }
     let request = row(classes, "class", "PooledRequest");
     let place = request["place"].as_str().unwrap();
     assert!(place.ends_with(&format!("tests/programs/heap.js:{}", line("class PooledRequest") + 1)), "{place}");

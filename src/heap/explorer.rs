@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use super::classes::Classes;
 use super::distances::{Distances, Ways};
-use super::dominators::{Children, Dominators, Tree};
-use super::error::{HeapError, Result};
+use super::dominators::{Children, Dominators, Tree, Walk};
+use super::error::Result;
 use super::graph::{Edge, HeapGraph};
 use super::kind::EdgeKind;
 use super::retain::{Retaining, give_sizes_to_owners, owners, spread_attachment};
@@ -74,26 +74,31 @@ impl Explorer {
         spread_attachment(&mut graph)?;
         progress(Phase::Dominators);
         // Neither needs the other: two cores take half the time.
-        let (retaining, tree, owners, distances) = std::thread::scope(|scope| {
-            let beside = || Ok::<_, HeapError>((owners(&graph)?, Distances::of(&graph)?));
-            let beside = std::thread::Builder::new().name("heap".into()).spawn_scoped(scope, beside);
-            let retaining = Retaining::of(&graph)?;
-            let tree = Tree::of(&graph, &retaining)?;
-            let (owners, distances) = match beside {
-                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
-                // No thread could be had.
-                Err(_) => (owners(&graph)?, Distances::of(&graph)?),
-            };
-            Result::Ok((retaining, tree, owners, distances))
-        })?;
-        give_sizes_to_owners(&mut graph, &owners);
-        drop(owners);
+        let (owners, found) = beside(
+            || owners(&graph),
+            || {
+                let retaining = Retaining::of(&graph)?;
+                let walk = Walk::of(&graph, &retaining)?;
+                Ok((retaining, walk))
+            },
+        );
+        let (retaining, walk) = found?;
+        give_sizes_to_owners(&mut graph, &owners?);
+        let tree = Tree::of(&graph, &retaining, walk)?;
         let dominators = Dominators::of(&graph, tree);
         progress(Phase::Classes);
         let shapes = shapes.cloned().unwrap_or_else(|| Shapes::infer(&graph));
-        let mut classes = Classes::of(&graph, &distances, &shapes)?;
-        let children = Children::of_dominators(&graph, &dominators)?;
-        classes.add_retained(&graph, &dominators, &children)?;
+        let (distances, found) = beside(
+            || Distances::of(&graph),
+            || {
+                let mut classes = Classes::of(&graph, &shapes)?;
+                let children = Children::of_dominators(&graph, &dominators)?;
+                classes.add_retained(&graph, &dominators, &children)?;
+                Ok((classes, children))
+            },
+        );
+        let (distances, (mut classes, children)) = (distances?, found?);
+        classes.add_distances(&distances);
         let ways = OnceLock::new();
         Ok(Self { graph, retaining, dominators, distances, shapes, classes, children: children.into(), ways })
     }
@@ -216,6 +221,19 @@ impl Explorer {
         self.sort(&mut nodes, NodeOrder::Retained);
         Ok(cut(nodes, page))
     }
+}
+
+/// Does one thing on a thread of its own, if one can be had, while the other is done on this one.
+fn beside<A: Send, B>(there: impl Fn() -> A + Sync, here: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("heap".into()).spawn_scoped(scope, &there);
+        let here = here();
+        let there = match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => there(),
+        };
+        (there, here)
+    })
 }
 
 /// The part of a list that is on a page.

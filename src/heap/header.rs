@@ -155,7 +155,7 @@ impl Header {
 }
 
 /// What a node takes at the peak, while dominators are sought: its columns and theirs.
-const NODE_BYTES: u64 = 18 + 28;
+const NODE_BYTES: u64 = 16 + 24;
 
 /// What an edge takes at the peak: its columns, and its place in the list that is turned round.
 const EDGE_BYTES: u64 = 8 + 4;

@@ -121,7 +121,9 @@ impl Explorer {
         places.sort_unstable();
         let entries = |start: u64| {
             let numbers = places.iter().map(|place| (u64::from(*place) + start) / width);
-            numbers.fold((0, None), |(count, before), number| (count + u64::from(before != Some(number)), Some(number))).0
+            numbers
+                .fold((0, None), |(count, before), number| (count + u64::from(before != Some(number)), Some(number)))
+                .0
         };
         (0..width).map(entries).min().unwrap_or(0)
     }

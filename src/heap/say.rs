@@ -8,9 +8,13 @@ use super::explorer::Explorer;
 use super::graph::{Edge, HeapGraph};
 use super::kind::{EdgeKind, NodeKind};
 use super::places::Place;
+use super::shapes::formatted;
 
 /// Characters of a string that are shown.
 const SHOWN: usize = 60;
+
+/// Fields of an object that are shown beside it.
+const PREVIEWED: usize = 3;
 
 /// Pieces of a string that was put together, at most.
 const PIECES: usize = 64;
@@ -99,11 +103,48 @@ impl Explorer {
             kind if kind.is_string() => format!("\"{}\"", graph.string_text(node, SHOWN)),
             NodeKind::Closure if graph.name(node).is_empty() => "anonymous function".into(),
             NodeKind::Closure => format!("{}()", name()),
+            NodeKind::Object if graph.name(node) == b"Object" => self.plain_text(node),
             NodeKind::Object | NodeKind::Native => shorten(self.class_text(node), SHOWN),
             NodeKind::Array if graph.name(node).is_empty() => "(array)".into(),
             kind if graph.name(node).is_empty() => format!("({})", kind.name()),
             _ => name(),
         }
+    }
+
+    /// A plain object by its properties: `{host, port, …}`.
+    fn plain_text(&self, node: u32) -> String {
+        let mut text = String::new();
+        for edge in self.properties(node) {
+            let name = formatted(self.graph().texts().get(edge.label));
+            if text.chars().count() + name.chars().count() > SHOWN {
+                text.push_str(", …");
+                break;
+            }
+            if !text.is_empty() {
+                text.push_str(", ");
+            }
+            text.push_str(&escape(name.as_bytes()));
+        }
+        if text.is_empty() { "{}".into() } else { format!("{{{text}}}") }
+    }
+
+    fn properties(&self, node: u32) -> impl Iterator<Item = Edge> + '_ {
+        let is_own = |edge: &Edge| self.graph().texts().get(edge.label) != b"__proto__";
+        self.graph().edges(node).filter(|edge| edge.kind == EdgeKind::Property).filter(is_own)
+    }
+
+    /// An object by the strings in its first fields, which tell it from others of its class: `url: "/login"`.
+    pub fn preview(&self, node: u32) -> String {
+        let graph = self.graph();
+        if graph.kind(node) != NodeKind::Object {
+            return self.node_text(node);
+        }
+        let strings = self.properties(node).filter(|edge| graph.kind(edge.target).is_string());
+        let shown = strings.take(PREVIEWED).map(|edge| {
+            format!("{}: \"{}\"", escape(graph.texts().get(edge.label)), graph.string_text(edge.target, SHOWN / 2))
+        });
+        let text = shown.collect::<Vec<_>>().join(", ");
+        if text.is_empty() { self.node_text(node) } else { text }
     }
 
     /// The shortest way from a root to a node, in one line: `global.app.pool.items[3]`.

@@ -277,12 +277,16 @@ fn parse_row(bytes: &[u8], row: &mut [u64], is_first: bool) -> Row {
         } else if !is_start {
             return Row::Bad(at);
         }
-        let mut number = u64::from(byte.wrapping_sub(b'0'));
-        if number > 9 {
+        if !byte.is_ascii_digit() {
             return Row::Bad(at);
         }
+        if let Some((number, length)) = short_number(&bytes[at..]) {
+            *value = number;
+            at += length;
+            continue;
+        }
         let start = at;
-        at += 1;
+        let mut number = 0_u64;
         loop {
             let Some(byte) = bytes.get(at) else { return Row::Cut };
             let digit = byte.wrapping_sub(b'0');
@@ -299,6 +303,28 @@ fn parse_row(bytes: &[u8], row: &mut [u64], is_first: bool) -> Row {
         *value = number;
     }
     Row::Whole(at)
+}
+
+/// A number of one to seven digits and its length, eight bytes at a time instead of one: most numbers of a snapshot are
+/// such, and half of all time goes into them.
+#[inline]
+fn short_number(bytes: &[u8]) -> Option<(u64, usize)> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(*bytes.first_chunk::<8>()?);
+    // Digits become 0 to 9. What is no digit becomes more: with 0x76 added, or by itself, it has its upper bit set. A
+    // carry goes to later bytes only, and the first one that is no digit is what is asked for.
+    let values = word ^ (0x30 * EACH);
+    let others = (values.wrapping_add(0x76 * EACH) | values) & (0x80 * EACH);
+    let length = others.trailing_zeros() / 8;
+    if length == 0 || length > 7 {
+        return None;
+    }
+    // The digits to the end of the word, zeros before them; then pairs, fours, and all eight at once.
+    let digits = values << (64 - 8 * length);
+    let pairs = (digits.wrapping_mul(10).wrapping_add(digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100).wrapping_add(pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    let number = (fours.wrapping_mul(10_000).wrapping_add(fours >> 32)) & 0xffff_ffff;
+    Some((number, length as usize))
 }
 
 /// The next byte that is no white space, which stays.
@@ -346,6 +372,23 @@ mod tests {
         assert_eq!(rows("[ 1 , 2 ]", 1).unwrap(), [[1], [2]]);
         assert!(rows("[]", 3).unwrap().is_empty());
         assert_eq!(rows("[123456789012345678]", 1).unwrap(), [[123_456_789_012_345_678]]);
+    }
+
+    #[test]
+    fn numbers_of_every_length_are_read_whatever_follows() {
+        let mut number = 0_u64;
+        for length in 1..=7 {
+            number = number * 10 + length;
+            for end in [",", "]", "\n", " ", ":", "/", "\u{7f}", "é"] {
+                let text = format!("{number}{end}123456789");
+                assert_eq!(short_number(text.as_bytes()), Some((number, length as usize)), "{text}");
+            }
+        }
+        assert_eq!(short_number(b"9999999,"), Some((9_999_999, 7)));
+        assert_eq!(short_number(b"0000010,"), Some((10, 7)));
+        for other in ["12345678,", "1,", ",1234567", "x2345678"] {
+            assert_eq!(short_number(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! Sizes in four bytes each: the few of 4 GiB and more stand in a list of their own.
+//! Sizes in two bytes each: the few of 64 KiB and more stand in a list of their own.
 
 use std::collections::HashMap;
 
 use super::error::{Result, room};
 
 /// Stands for a size that is in the list of large ones.
-const LARGE: u32 = u32::MAX;
+const LARGE: u16 = u16::MAX;
 
 /// A size in bytes for each node.
 #[derive(Clone, Debug, Default)]
 pub struct Sizes {
-    small: Vec<u32>,
+    small: Vec<u16>,
     large: HashMap<u32, u64>,
 }
 
@@ -51,7 +51,7 @@ impl Sizes {
             if *place == LARGE {
                 self.large.remove(&node);
             }
-            *place = size as u32;
+            *place = size as u16;
         } else {
             *place = LARGE;
             self.large.insert(node, size);
@@ -70,14 +70,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_beyond_four_gib_are_kept_whole() {
+    fn large_sizes_are_kept_whole() {
         let mut sizes = Sizes::with_room(3).unwrap();
-        for size in [7, u64::from(u32::MAX), u64::from(u32::MAX) - 1] {
+        for size in [7, 1 << 40, u64::from(LARGE) - 1] {
             sizes.push(size);
         }
-        assert_eq!([0, 1, 2].map(|node| sizes.get(node)), [7, u32::MAX.into(), u64::from(u32::MAX) - 1]);
+        assert_eq!([0, 1, 2].map(|node| sizes.get(node)), [7, 1 << 40, u64::from(LARGE) - 1]);
         sizes.add(2, 10);
-        assert_eq!(sizes.get(2), u64::from(u32::MAX) + 9);
+        assert_eq!(sizes.get(2), u64::from(LARGE) + 9);
+        assert_eq!(sizes.large.len(), 2);
         sizes.set(2, 1);
         assert_eq!((sizes.get(2), sizes.large.len()), (1, 1));
         sizes.add(1, u64::MAX);

@@ -4,6 +4,13 @@ import { createRequire } from 'node:module';
 import fs from 'node:fs';
 import path from 'node:path';
 
+// Node.js 20 does not have it yet.
+Promise.withResolvers ??= function () {
+  const made = {};
+  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
+  return made;
+};
+
 const [modules, out, file, earlier] = process.argv.slice(2);
 const require = createRequire(path.join(path.resolve(modules), 'x.js'));
 const esbuild = require('esbuild');
@@ -12,9 +19,9 @@ const front = path.join(path.dirname(require.resolve('chrome-devtools-frontend/p
 const words = {
   name: 'words',
   setup(build) {
-    build.onResolve({ filter: /core\/i18n\/i18n\.js$/ }, () => ({ path: 'i18n', namespace: 'words' }));
+    build.onResolve({ filter: /i18n\/i18n\.js$/ }, () => ({ path: 'i18n', namespace: 'words' }));
     build.onLoad({ filter: /.*/, namespace: 'words' }, () => ({
-      contents: 'export const i18n = {serializeUIString: (text) => text, registerUIStrings: () => ({}), getLocalizedString: () => ""};',
+      contents: 'export const i18n = new Proxy({}, {get: () => () => ""});',
     }));
     // Sources import each other by the names that they are compiled to.
     build.onResolve({ filter: /^\.{1,2}\/.*\.js$/ }, (found) => {

@@ -31,13 +31,8 @@ struct Node {
 impl HandMade {
     /// One with its root alone, which is node 0.
     pub fn new() -> Self {
-        let mut made = Self {
-            is_old: false,
-            nodes: Vec::new(),
-            strings: Vec::new(),
-            numbers: HashMap::new(),
-            places: Vec::new(),
-        };
+        let mut made =
+            Self { is_old: false, nodes: Vec::new(), strings: Vec::new(), numbers: HashMap::new(), places: Vec::new() };
         made.text("<dummy>");
         made.node("synthetic", "", 0);
         made

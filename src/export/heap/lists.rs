@@ -95,7 +95,7 @@ fn nodes(explorer: &Explorer, name: &'static str, nodes: &[u32], of: usize) -> S
             Cell::Bytes(explorer.dominators().retained(*node)),
             Cell::Distance(explorer.distances().get(*node)),
             Cell::Text(explorer.class_text(*node)),
-            Cell::Text(explorer.node_text(*node)),
+            Cell::Text(explorer.preview(*node)),
         ]
     };
     Sheet { name, columns: NODES, rows: nodes.iter().map(row).collect(), of }
