@@ -1,5 +1,6 @@
 //! The command line, by clap: types only.
 
+mod heap;
 mod recording;
 
 use std::fmt::Write as _;
@@ -14,6 +15,7 @@ use crate::config::value::{FieldName, Filter, Grouping, Interval, Share, Span};
 use crate::serve::address::Address;
 use crate::units::parse_duration;
 
+pub use heap::{Heap, HeapCommand, HeapDiff, HeapOrder, HeapShow, HeapWhat};
 pub use recording::{Export, ExportFormat, Page, Record, Redact, Repair, Replay, ReportOn, Verify};
 
 /// A memory explorer: who eats the memory, since when, how fast, and what to do about it.
@@ -45,6 +47,7 @@ Examples:
   memtide record -o FILE              a recording, for `memtide replay FILE` and `memtide diagnose FILE`
   memtide export FILE --format csv    the recording as rows for other programs
   memtide serve                       metrics for Prometheus on 127.0.0.1:9982
+  memtide heap diff A B               what grew in Node.js between two heap snapshots, and who holds it
   memtide act reclaim 100M --pid 1234 takes 100M from the control group of a process
   memtide doctor                      what it may see and do here, and what would grant the rest
 
@@ -88,6 +91,8 @@ pub enum Command {
     Export(Export),
     /// Answers Prometheus with metrics, or prints them for CloudWatch
     Serve(Serve),
+    /// Looks into the heap of a runtime: V8 heap snapshots
+    Heap(Heap),
     /// Says what memtide can see and do on this machine, and what would grant the rest
     Doctor(Doctor),
     /// Prints settings

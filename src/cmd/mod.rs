@@ -8,6 +8,7 @@ mod diagnose;
 mod doctor;
 mod export;
 mod free;
+mod heap;
 mod inspect;
 mod live;
 mod man;
@@ -51,6 +52,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Serve(args)) => serve::run(&args, &cli.common),
         Some(Command::Doctor(args)) => doctor::run(&args, &cli.common),
+        Some(Command::Heap(args)) => heap::run(&args, &cli.common),
         Some(Command::Config(args)) => config::run(&args, &cli.common),
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Man(args)) => man::run(&args),

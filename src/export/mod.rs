@@ -3,6 +3,7 @@
 pub mod csv;
 pub mod doctor;
 pub mod emf;
+pub mod heap;
 pub mod html;
 pub mod inspect;
 pub mod json;
