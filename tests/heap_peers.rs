@@ -21,9 +21,9 @@ use support::require::{has, has_programs};
 
 /// The folder of modules, if these are in it. Where npm could not be reached there is none, and nothing to compare with.
 fn modules(names: &[&str]) -> Option<PathBuf> {
-    let named = std::env::var_os("MEMTIDE_NPM").map(PathBuf::from);
+    let said = std::env::var_os("MEMTIDE_NPM").map(PathBuf::from);
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/npm/node_modules");
-    let Some(folder) = named.or_else(|| own.is_dir().then_some(own)) else {
+    let Some(folder) = said.or_else(|| own.is_dir().then_some(own)) else {
         let _ = writeln!(std::io::stderr(), "skipped: {names:?} of npm are not here (MEMTIDE_NPM names their folder)");
         return None;
     };
@@ -31,6 +31,9 @@ fn modules(names: &[&str]) -> Option<PathBuf> {
         has_programs(&["node"]) && names.iter().all(|name| has(folder.join(name).is_dir(), &format!("{name} of npm")));
     has_all.then_some(folder)
 }
+
+/// Count, shallow and retained size, distance.
+type Row = (u64, u64, u64, i64);
 
 fn program(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(name)
@@ -86,7 +89,6 @@ fn every_node_and_class_is_as_devtools_has_it() {
         let place = class.place.map(|place| format!("{},{},{}", place.script, place.line, place.column));
         format!("{},{name}", place.unwrap_or_default())
     };
-    type Row = (u64, u64, u64, i64);
     let own: BTreeMap<String, Row> = explorer
         .classes()
         .all()

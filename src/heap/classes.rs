@@ -84,6 +84,7 @@ impl Classes {
         let shape_names: Vec<u32> = shapes.0.iter().map(|shape| names.number(shape.name.as_bytes())).collect();
         let mut list = Vec::new();
         let mut numbers: HashMap<(u32, u32), u32> = HashMap::new();
+        let mut recent = [((NONE, NONE), NONE); NodeKind::Unknown as usize + 1];
         let mut classes = Self { all: Vec::new(), of_node: room(graph.node_count(), "classes")? };
         let mut places = graph.places.numbers().iter().peekable();
         for node in graph.nodes() {
@@ -103,7 +104,13 @@ impl Classes {
             };
             let place = place.filter(|_| kind == NodeKind::Object);
             let next = classes.all.len() as u32;
-            let number = *numbers.entry((name, place.unwrap_or(NONE))).or_insert(next);
+            let key = (name, place.unwrap_or(NONE));
+            // Most nodes are of the class of the last one of their kind.
+            let known = &mut recent[kind as usize];
+            if known.0 != key {
+                *known = (key, *numbers.entry(key).or_insert(next));
+            }
+            let number = known.1;
             if number == next {
                 classes.all.push(Class {
                     name: names.get(name).to_vec(),

@@ -54,7 +54,9 @@ impl Summary {
         for (class, mut members) in classes.all().iter().zip(members) {
             members.sort_unstable();
             let mut sizes = Sizes::with_room(members.len())?;
-            members.iter().for_each(|(_, node)| sizes.push(graph.size(*node)));
+            for (_, node) in &members {
+                sizes.push(graph.size(*node));
+            }
             let ids = members.iter().map(|(id, _)| *id).collect();
             let members = Members { ids, sizes, shallow: class.shallow, retained: class.retained };
             summary.classes.insert((class.name.clone(), class.place), (class.kind, members));

@@ -134,24 +134,20 @@ impl Explorer {
 
     /// The tree of dominators from above.
     pub fn children(&self) -> Result<&Children> {
-        match self.children.get() {
-            Some(children) => Ok(children),
-            None => {
-                let children = Children::of_dominators(&self.graph, &self.dominators)?;
-                Ok(self.children.get_or_init(|| children))
-            }
+        if let Some(children) = self.children.get() {
+            return Ok(children);
         }
+        let children = Children::of_dominators(&self.graph, &self.dominators)?;
+        Ok(self.children.get_or_init(|| children))
     }
 
     /// The shortest ways from the roots.
     pub fn ways(&self) -> Result<&Ways> {
-        match self.ways.get() {
-            Some(ways) => Ok(ways),
-            None => {
-                let ways = Ways::of(&self.graph)?;
-                Ok(self.ways.get_or_init(|| ways))
-            }
+        if let Some(ways) = self.ways.get() {
+            return Ok(ways);
         }
+        let ways = Ways::of(&self.graph)?;
+        Ok(self.ways.get_or_init(|| ways))
     }
 
     /// The nodes of a class, in order.

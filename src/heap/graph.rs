@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::bits::Bits;
 use super::kind::{EdgeKind, NodeKind};
 use super::places::Places;
 use super::sizes::Sizes;
@@ -57,6 +58,8 @@ pub struct HeapGraph {
     pub(super) texts: Texts,
     pub(super) places: Places,
     pub(super) ephemerons: HashMap<u32, Ephemeron>,
+    /// Strings that are labels of such: most are none, and are known by a bit.
+    pub(super) pairs: Bits,
     pub(super) root: u32,
     /// Bytes outside of V8's heap that no node stands for (newer versions say so).
     pub(super) extra_native: u64,
@@ -221,13 +224,11 @@ impl HeapGraph {
             .map(|edge| edge.target)
     }
 
-    /// Whether an edge keeps the distance of what it leads to: weak ones do not, and not each part of a pair in a
-    /// `WeakMap`.
+    /// The pair of a `WeakMap` that an edge is one half of, if it is.
+    #[inline]
     pub(super) fn ephemeron(&self, edge: &Edge) -> Option<&Ephemeron> {
-        if edge.kind != EdgeKind::Internal || self.ephemerons.is_empty() {
-            return None;
-        }
-        self.ephemerons.get(&edge.label)
+        let is_pair = edge.kind == EdgeKind::Internal && self.pairs.get(edge.label);
+        if is_pair { self.ephemerons.get(&edge.label) } else { None }
     }
 
     /// Whether a node is one that the program's own roots are: what is no synthetic group of V8's.

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io::Read;
 
+use super::bits::Bits;
 use super::error::{HeapError, Result, room};
 use super::graph::{Ephemeron, HeapGraph, MOST_EDGES, MOST_NODES};
 use super::header::{Header, MOST_FIELDS};
@@ -147,7 +148,7 @@ impl<R: Read> Opening<R> {
         if largest.text >= count {
             return Err(HeapError::Range { at: largest.at, what: "string", value: largest.text, count });
         }
-        finish(&mut graph);
+        finish(&mut graph)?;
         Ok(graph)
     }
 
@@ -314,12 +315,15 @@ fn key<R: Read>(scanner: &mut Scanner<R>) -> Result<Vec<u8>> {
 }
 
 /// What the strings tell once they are all there.
-fn finish(graph: &mut HeapGraph) {
+fn finish(graph: &mut HeapGraph) -> Result<()> {
     graph.places.settle();
     let texts = &graph.texts;
     graph.ephemerons =
         (0..texts.len() as u32).filter_map(|text| Some((text, ephemeron(texts.get(text))?))).collect::<HashMap<_, _>>();
+    graph.pairs = Bits::new(texts.len())?;
+    graph.ephemerons.keys().for_each(|text| graph.pairs.set(*text));
     name_scripts(graph);
+    Ok(())
 }
 
 /// Reads `3 / part of key (A @1) -> value (B @2) pair in WeakMap (table @3)`.

@@ -94,7 +94,7 @@ impl DiffReport<'_> {
             let mut text = self.latest.held_text(&held[0], &format!("new {name}"));
             let rest: u64 = held[1..].iter().map(|held| held.count).sum();
             if rest > 0 {
-                text += &format!(", {} elsewhere", grouped(rest));
+                text = format!("{text}, {} elsewhere", grouped(rest));
             }
             let size = Cell::BytesChange(change.whole.retained).text(is_bytes);
             let steps = if self.files.len() > 2 && change.grows_always() { ", more in every step" } else { "" };
