@@ -2,6 +2,7 @@
 
 pub mod csv;
 pub mod emf;
+pub mod histogram;
 pub mod html;
 pub mod inspect;
 pub mod json;
@@ -13,4 +14,5 @@ pub mod runtime;
 pub mod sheet;
 pub mod story;
 pub mod table;
+pub mod v8;
 mod wrap;
