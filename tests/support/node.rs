@@ -33,7 +33,7 @@ impl Node {
 
     /// The same by a command to which the script is added.
     pub fn start_with(command: &mut Command, count: u32, more: &str, folder: &Path) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/heap.js");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/known-heap.js");
         command.arg(script).arg(count.to_string()).arg(more).current_dir(folder).env_remove("NODE_OPTIONS");
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
@@ -81,7 +81,7 @@ impl Node {
         let stat = std::fs::read(format!("/proc/{}/stat", self.pid)).unwrap();
         let start_time = parse_stat(&stat).unwrap().start_time;
         let key = ProcessKey { pid: self.pid, start_time };
-        Target { key, uid: 0, user: "me".into(), command: "node heap.js".into() }
+        Target { key, uid: 0, user: "me".into(), command: "node known-heap.js".into() }
     }
 
     /// Whether it runs.

@@ -16,7 +16,7 @@ pub(super) fn not_node(kind: Option<RuntimeKind>, pid: u32) -> String {
 /// What tells of the heap of a runtime: a sentence without its full stop.
 pub fn instead(kind: RuntimeKind, pid: u32) -> String {
     match kind {
-        RuntimeKind::Node => format!("its heap snapshot: memtide heap capture {pid}"),
+        RuntimeKind::Node => format!("Its heap snapshot: memtide heap capture {pid}"),
         RuntimeKind::Jvm => format!(
             "Its classes: memtide heap histogram {pid}; all of its heap: memtide act heap_dump /var/tmp/app.hprof --pid {pid}"
         ),
