@@ -101,7 +101,9 @@ fn an_unprepared_process_gives_its_snapshot_and_is_as_before_afterwards_and_agai
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_serves_as_before(&mut node);
     let both = [folder.path().join("app-1.heapsnapshot"), folder.path().join("app-2.heapsnapshot")];
-    both.iter().for_each(|file| assert_snapshot(file, 1234));
+    for file in &both {
+        assert_snapshot(file, 1234);
+    }
     let told = stdout(&output);
     let (first, second) = (both[0].to_str().unwrap(), both[1].to_str().unwrap());
     assert!(told.contains(&format!("memtide heap show {first}")), "{told}");

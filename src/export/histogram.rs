@@ -140,7 +140,7 @@ pub fn csv(histogram: &Histogram, changes: Option<&[HistogramChange]>, out: impl
     Ok(())
 }
 
-/// Reads what [`json`] wrote.
+/// Reads what [`json()`] wrote.
 pub fn read(bytes: &[u8]) -> Result<Histogram, String> {
     let document: Value = serde_json::from_slice(bytes).map_err(|error| format!("it is no JSON: {error}"))?;
     if document["schema"] != SCHEMA {
