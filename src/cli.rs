@@ -49,7 +49,9 @@ Examples:
   memtide record -o FILE              a recording, for `memtide replay FILE` and `memtide diagnose FILE`
   memtide export FILE --format csv    the recording as rows for other programs
   memtide serve                       metrics for Prometheus on 127.0.0.1:9982
+  memtide heap diff A B               what grew in Node.js between two heap snapshots, and who holds it
   memtide act reclaim 100M --pid 1234 takes 100M from the control group of a process
+  memtide doctor                      what it may see and do here, and what would grant the rest
 
 Exit status: 0 done, 1 it failed, 2 wrong usage; diagnose: 3 something leaks.";
 
@@ -93,8 +95,14 @@ pub enum Command {
     Serve(Serve),
     /// Looks into the heap of a runtime: V8 heap snapshots
     Heap(Heap),
+    /// Says what memtide can see and do on this machine, and what would grant the rest
+    Doctor(Doctor),
     /// Prints settings
     Config(Config),
+    /// Prints what completes memtide's words in a shell
+    Completions(Completions),
+    /// Prints the manual page, or writes one for each command
+    Man(Man),
 }
 
 /// How data is printed.
@@ -465,6 +473,52 @@ pub struct Config {
     #[arg(long, conflicts_with = "print_default")]
     pub path: bool,
 }
+
+/// `memtide doctor`.
+#[derive(Args, Debug)]
+#[command(after_help = DOCTOR_EXAMPLES)]
+pub struct Doctor {
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Report,
+}
+
+const DOCTOR_EXAMPLES: &str = "\
+It changes nothing. Exit status: 0 it could look, whatever it found.
+
+Examples:
+  memtide doctor                               what this user may see and do here
+  sudo memtide doctor                          what root may
+  memtide doctor --format json | jq .          for a script";
+
+/// `memtide completions`.
+#[derive(Args, Debug)]
+#[command(after_help = COMPLETIONS_EXAMPLES)]
+pub struct Completions {
+    /// The shell; that of $SHELL if none is named
+    #[arg(value_name = "SHELL")]
+    pub shell: Option<clap_complete::Shell>,
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  memtide completions bash > ~/.local/share/bash-completion/completions/memtide
+  memtide completions zsh > \"${fpath[1]}/_memtide\"
+  memtide completions fish > ~/.config/fish/completions/memtide.fish";
+
+/// `memtide man`.
+#[derive(Args, Debug)]
+#[command(after_help = MAN_EXAMPLES)]
+pub struct Man {
+    /// Writes memtide.1 and memtide-COMMAND.1 into this folder instead
+    #[arg(long, short, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+}
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  memtide man | man -l -
+  memtide man --output /usr/local/share/man/man1";
 
 #[cfg(test)]
 mod tests {

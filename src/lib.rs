@@ -10,7 +10,7 @@
 //! | `tui`, `serve` | the faces: for people, and for machines over HTTP |
 //! | `session` | the headless program: source, session, timeline |
 //! | `act`, `record`, `export` | what changes the machine; the recording; JSON, CSV, metrics |
-//! | `collect`, `analyze` | the only reader of the kernel; history and trend, pure |
+//! | `collect`, `analyze`, `heap` | the only reader of the kernel; history and trend, pure; JavaScript heaps, pure |
 //! | `model` | samples, snapshots, fields: pure |
 //! | `units` | bytes, rates, percentages |
 //!
@@ -23,6 +23,7 @@ pub mod cmd;
 pub mod collect;
 pub mod config;
 pub mod export;
+pub mod heap;
 pub mod model;
 pub mod record;
 pub mod serve;

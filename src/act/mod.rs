@@ -14,6 +14,7 @@ mod jvm;
 mod limits;
 pub mod plan;
 mod process;
+pub mod reach;
 pub mod rights;
 pub mod run;
 pub mod signal;

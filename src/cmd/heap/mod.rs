@@ -4,6 +4,7 @@ mod beside;
 mod capture;
 mod diff;
 mod histogram;
+mod open;
 mod show;
 mod stats;
 
