@@ -1,6 +1,7 @@
 //! The command line, by clap: types only.
 
 mod heap;
+mod heap_capture;
 mod recording;
 
 use std::fmt::Write as _;
@@ -16,6 +17,7 @@ use crate::serve::address::Address;
 use crate::units::parse_duration;
 
 pub use heap::{Heap, HeapCommand, HeapDiff, HeapOrder, HeapShow, HeapWhat};
+pub use heap_capture::{HeapCapture, HeapHistogram, HeapNumbers, HistogramOf};
 pub use recording::{Export, ExportFormat, Page, Record, Redact, Repair, Replay, ReportOn, Verify};
 
 /// A memory explorer: who eats the memory, since when, how fast, and what to do about it.

@@ -34,7 +34,7 @@ fn value(change: Change) -> &'static str {
         Change::OomScoreAdj => "500",
         Change::OpenFiles => "4096",
         Change::AddressSpace => "4G",
-        Change::DumpHeap => "/tmp/x.hprof",
+        Change::DumpHeap | Change::HeapSnapshot => "/tmp/x.hprof",
         Change::Reclaim | Change::MemoryHigh | Change::MemoryMax => "100M",
         Change::DropCaches => "3",
         Change::CollectGarbage | Change::RecycleSwap => "",
@@ -47,7 +47,8 @@ fn every_change_is_reached_by_the_menu_and_by_its_word_and_asks_first() {
         let mut by_menu = face();
         by_menu.keys("a").type_text(spec.title).keys("enter");
         if !value(spec.change).is_empty() {
-            by_menu.type_text(value(spec.change)).keys("enter");
+            // Some propose a value.
+            by_menu.keys("ctrl-u").type_text(value(spec.change)).keys("enter");
         }
         let mut by_word = face();
         if spec.value.is_some() {

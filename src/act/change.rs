@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::effect::{DropLevel, Effect, GroupTarget, Knob, Resource, Signal, Target};
+use super::heap::Options;
 use super::signal;
 use crate::units::parse_bytes;
 
@@ -18,6 +19,7 @@ pub enum Change {
     AddressSpace,
     CollectGarbage,
     DumpHeap,
+    HeapSnapshot,
     Reclaim,
     MemoryHigh,
     MemoryMax,
@@ -89,6 +91,7 @@ changes! {
     Process AddressSpace "address_space" "Limit of address space …" ["4G, unlimited or SOFT:HARD"] "Changes RLIMIT_AS of the running process.";
     Process CollectGarbage "gc" "Collect garbage (JVM)" [] "Asks a JVM for a full collection, as jcmd GC.run does.";
     Process DumpHeap "heap_dump" "Dump the heap (JVM) …" ["/var/tmp/app.hprof"] "Asks a JVM to write its live objects to a new file.";
+    Process HeapSnapshot "heap_snapshot" "Heap snapshot (Node.js) …" ["/var/tmp/app.heapsnapshot"] "Writes the live objects of a Node.js process to a new file; its inspector is opened for that and closed again.";
     Group Reclaim "reclaim" "Reclaim memory …" ["100M or all; on cgroup v1 all"] "Takes cache away, and memory to swap, without a limit.";
     Group MemoryHigh "memory.high" "Set memory.high …" ["400M or max"] "Slows the group down above it; kills nobody.";
     Group MemoryMax "memory.max" "Set memory.max …" ["500M or max"] "Lets the group have no more; kills in it where it must.";
@@ -161,11 +164,17 @@ impl Change {
                 Effect::Limit { target: target()?, resource: Resource::AddressSpace, soft, hard }
             }
             Self::CollectGarbage => Effect::CollectGarbage(target()?),
-            Self::DumpHeap => {
+            Self::DumpHeap | Self::HeapSnapshot => {
                 if !value.starts_with('/') || value.contains(['\0', '\n']) {
-                    return Err(format!("{}: `{value}` is no absolute path, as in /var/tmp/app.hprof", spec.word));
+                    let example = spec.value.unwrap_or_default();
+                    return Err(format!("{}: `{value}` is no absolute path, as in {example}", spec.word));
                 }
-                Effect::DumpHeap { target: target()?, file: value.to_owned() }
+                let (target, file) = (target()?, value.to_owned());
+                if self == Self::DumpHeap {
+                    Effect::DumpHeap { target, file }
+                } else {
+                    Effect::HeapSnapshot { target, file, options: Options::default() }
+                }
             }
             Self::Reclaim => {
                 let amount = if value == "all" { None } else { Some(at_least_a_byte(value).ok_or_else(wrong)?) };
@@ -271,6 +280,7 @@ mod tests {
             (Change::AddressSpace, &["4G", "unlimited"]),
             (Change::CollectGarbage, &[""]),
             (Change::DumpHeap, &["/var/tmp/x.hprof"]),
+            (Change::HeapSnapshot, &["/var/tmp/x.heapsnapshot"]),
             (Change::Reclaim, &["100M", "all"]),
             (Change::MemoryHigh, &["400M", "max"]),
             (Change::MemoryMax, &["1.5GiB", "max"]),
@@ -313,6 +323,7 @@ mod tests {
             assert!(error.contains(change.spec().value.unwrap()), "{error}");
         }
         assert!(Change::DumpHeap.effect("x.hprof", &subject()).unwrap_err().contains("absolute"));
+        assert!(Change::HeapSnapshot.effect("x", &subject()).unwrap_err().contains("app.heapsnapshot"));
         assert!(Change::RecycleSwap.effect("1", &subject()).unwrap_err().contains("takes no value"));
         assert!(Change::Reclaim.effect("", &subject()).unwrap_err().contains("100M or all"));
     }

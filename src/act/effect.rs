@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::gauge::Measured;
+use super::heap::Options;
 use crate::model::cgroup::CgroupVersion;
 use crate::model::key::ProcessKey;
 use crate::model::text::Text;
@@ -64,6 +65,15 @@ pub enum Effect {
         /// The file, as the JVM sees it: an absolute path that does not exist yet.
         file: String,
     },
+    /// Takes a V8 heap snapshot of Node.js.
+    HeapSnapshot {
+        /// Who.
+        target: Target,
+        /// The file, for us: an absolute path that does not exist yet.
+        file: String,
+        /// How.
+        options: Options,
+    },
     /// Takes every swap device out of use and back into it: what lies in swap returns to RAM.
     RecycleSwap,
 }
@@ -78,6 +88,7 @@ impl Effect {
                 | Self::RecycleSwap
                 | Self::CollectGarbage(_)
                 | Self::DumpHeap { .. }
+                | Self::HeapSnapshot { .. }
         )
     }
 }

@@ -101,7 +101,7 @@ pub(super) fn read(effect: &Effect, root: &ProcRoot) -> Gauges {
                 (name, unit, used.map(|used| used as i64)),
             ]
         }
-        Effect::CollectGarbage(target) | Effect::DumpHeap { target, .. } => {
+        Effect::CollectGarbage(target) | Effect::DumpHeap { target, .. } | Effect::HeapSnapshot { target, .. } => {
             let mut gauges = process(root, target.key);
             gauges.extend(machine(root, &[Line::Available]));
             gauges

@@ -31,7 +31,8 @@ fn subject(effect: &Effect) -> Value {
         Effect::OomScoreAdj { target, .. }
         | Effect::Limit { target, .. }
         | Effect::CollectGarbage(target)
-        | Effect::DumpHeap { target, .. } => json!([process(target)]),
+        | Effect::DumpHeap { target, .. }
+        | Effect::HeapSnapshot { target, .. } => json!([process(target)]),
         Effect::Reclaim { group, .. } | Effect::Bound { group, .. } => json!([{"cgroup": group.path.escaped()}]),
         Effect::DropCaches(_) | Effect::RecycleSwap => json!([]),
     }

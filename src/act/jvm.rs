@@ -32,6 +32,9 @@ const STEP: Duration = Duration::from_millis(20);
 /// The longest answer that is read.
 const MOST: u64 = 64 << 10;
 
+/// The longest histogram: a line of some hundred bytes for each of a million classes.
+const MOST_CLASSES: u64 = 128 << 20;
+
 /// SIGQUIT, and its bit in the masks of `/proc/PID/status`.
 const QUIT: Signal = Signal(3);
 const QUIT_BIT: u64 = 1 << 2;
@@ -108,6 +111,21 @@ pub(super) fn dump_heap(root: &ProcRoot, target: &Target, file: &str, control: &
     // "Dumping heap to … ...\nHeap dump file created [2093 bytes in 0.005 secs]", or why not.
     let last = answer.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("").to_owned();
     if last.contains("created") { Ok(told(format!("{file}: {last}"))) } else { Err(told(format!("{file}: {last}"))) }
+}
+
+/// Asks for the histogram of its classes: of live objects, which a full collection finds first, or of all.
+pub(super) fn class_histogram(
+    root: &ProcRoot,
+    target: &Target,
+    all: bool,
+    deadline: Instant,
+    control: &Control,
+) -> Result<String, String> {
+    let told = |why: String| format!("{}: {why}", who(target));
+    let held = Held::open(root, target.key).map_err(|missed| format!("{} {missed}", who(target)))?;
+    let jvm = Attached::open(&held, target, control).map_err(told)?;
+    let command = if all { "GC.class_histogram -all" } else { "GC.class_histogram" };
+    jvm.ask_for(&["jcmd", command], MOST_CLASSES, deadline, control).map_err(told)
 }
 
 /// Bytes in use in the answer of `GC.heap_info`: the sum of `total 12K, used 3K` over the lines of the heap. Metaspace
@@ -194,6 +212,11 @@ impl<'a> Attached<'a> {
 
     /// Makes a request and gives the text of the answer.
     fn ask(&self, words: &[&str], control: &Control) -> Result<String, String> {
+        self.ask_for(words, MOST, Instant::now() + ANSWER, control)
+    }
+
+    /// The same for an answer of up to `most` bytes until `deadline`.
+    fn ask_for(&self, words: &[&str], most: u64, deadline: Instant, control: &Control) -> Result<String, String> {
         let path = format!("/proc/self/fd/{}/{}", std::os::fd::AsRawFd::as_raw_fd(&self.tmp), self.socket());
         let failed = |error: std::io::Error| format!("/tmp/{}: {error}", self.socket());
         let mut stream = UnixStream::connect(path).map_err(failed)?;
@@ -209,7 +232,6 @@ impl<'a> Attached<'a> {
         }
         stream.write_all(&request).map_err(failed)?;
         stream.set_read_timeout(Some(STEP)).map_err(failed)?;
-        let deadline = Instant::now() + ANSWER;
         let mut answer = Vec::new();
         let mut part = [0; 4096];
         loop {
@@ -221,7 +243,7 @@ impl<'a> Attached<'a> {
                 }
                 Err(error) => return Err(failed(error)),
             }
-            if answer.len() as u64 > MOST {
+            if answer.len() as u64 > most {
                 break;
             }
             if control.is_cancelled() || deadline < Instant::now() {

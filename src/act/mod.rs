@@ -8,6 +8,7 @@ mod deliver;
 pub mod effect;
 pub mod gauge;
 mod group;
+pub mod heap;
 pub mod journal;
 mod jvm;
 mod limits;

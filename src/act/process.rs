@@ -119,6 +119,11 @@ impl<'a> Held<'a> {
         rustix::io::write(self.open_file(name, OFlags::WRONLY)?, text.as_bytes()).map(drop)
     }
 
+    /// Who it is.
+    pub(super) fn key(&self) -> ProcessKey {
+        self.key
+    }
+
     /// Its folder.
     pub(super) fn folder(&self) -> BorrowedFd<'_> {
         self.folder.as_fd()

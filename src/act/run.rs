@@ -1,12 +1,13 @@
 //! Effects carried out. This may take long: it belongs on a thread of its own.
 
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::control::Control;
-use super::effect::{DropLevel, Effect, Outcome, Stage};
+use super::effect::{DropLevel, Effect, Outcome, Stage, Target};
 use super::gauge::{self, Gauges, change_of};
 use super::plan::{not_here, refused_whoever_asks};
-use super::{deliver, group, jvm, limits, swap, words};
+use super::{deliver, group, heap, jvm, limits, swap, words};
 use crate::collect::root::ProcRoot;
 use crate::units::Bytes;
 
@@ -71,6 +72,11 @@ impl<F: FnMut(Outcome)> Running<'_, F> {
             Effect::Limit { target, resource, soft, hard } => limits::change(root, target, *resource, *soft, *hard),
             Effect::CollectGarbage(target) => (jvm::collect_garbage(root, target, control), None),
             Effect::DumpHeap { target, file } => (jvm::dump_heap(root, target, file, control), None),
+            Effect::HeapSnapshot { target, file, options } => {
+                let mut progress = |text: String| self.progress(format!("{}: {text}", words::who(target)));
+                let done = heap::capture(root, target, Path::new(file), *options, control, &mut progress);
+                (snapshot_result(target, done), None)
+            }
         };
         self.acted(vec![result], undo);
     }
@@ -151,6 +157,21 @@ fn gained(effect: &Effect, measured: &[gauge::Measured]) -> String {
         },
         _ => String::new(),
     }
+}
+
+/// What came of a heap snapshot, and what to do with it.
+fn snapshot_result(target: &Target, done: Result<heap::Captured, heap::HeapError>) -> Result<String, String> {
+    let captured = done.map_err(|error| format!("{}: {error}", words::who(target)))?;
+    let file = captured.file.to_string_lossy();
+    let nodes = captured.nodes.map_or_else(String::new, |nodes| format!(" with {nodes} objects"));
+    let left = captured.left.map_or_else(String::new, |left| format!(". But {left}"));
+    Ok(format!(
+        "{}: {}{nodes} in {:.1} s; look at it by: memtide heap show {}{left}",
+        words::who(target),
+        Bytes(captured.bytes),
+        captured.took.as_secs_f64(),
+        crate::model::shell::quote(&file)
+    ))
 }
 
 fn drop_caches(root: &ProcRoot, level: DropLevel) -> Result<String, String> {

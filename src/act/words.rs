@@ -33,6 +33,7 @@ pub fn title(effect: &Effect) -> String {
         }
         Effect::CollectGarbage(target) => format!("garbage collection of {}", who(target)),
         Effect::DumpHeap { target, file } => format!("heap dump of {} to {file}", who(target)),
+        Effect::HeapSnapshot { target, file, .. } => format!("heap snapshot of {} to {file}", who(target)),
         Effect::RecycleSwap => "recycle swap".into(),
     }
 }
@@ -49,6 +50,7 @@ pub fn word(effect: &Effect) -> &'static str {
         Effect::Limit { resource: Resource::AddressSpace, .. } => "address_space",
         Effect::CollectGarbage(_) => "gc",
         Effect::DumpHeap { .. } => "heap_dump",
+        Effect::HeapSnapshot { .. } => "heap_snapshot",
         Effect::RecycleSwap => "recycle_swap",
     }
 }
@@ -72,7 +74,7 @@ pub fn command(effect: &Effect) -> String {
             (number(*soft) + &hard.map_or_else(String::new, |hard| format!(":{hard}")), at(target))
         }
         Effect::CollectGarbage(target) => (String::new(), at(target)),
-        Effect::DumpHeap { target, file } => (quote(file), at(target)),
+        Effect::DumpHeap { target, file } | Effect::HeapSnapshot { target, file, .. } => (quote(file), at(target)),
         Effect::RecycleSwap => (String::new(), String::new()),
     };
     let space = if value.is_empty() { "" } else { " " };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Format, Report};
+use super::{Format, HeapCapture, HeapHistogram, HeapNumbers, Report};
 
 /// `memtide heap`.
 #[derive(Args, Debug)]
@@ -21,6 +21,12 @@ pub enum HeapCommand {
     Show(HeapShow),
     /// Prints what grew from one V8 heap snapshot to the next
     Diff(HeapDiff),
+    /// Takes a V8 heap snapshot of a running Node.js process, or a series of them
+    Capture(HeapCapture),
+    /// Prints what a running Node.js process has in its V8 heap, in numbers
+    Stats(HeapNumbers),
+    /// Prints the classes of a running JVM, or what a Go program has in use, by bytes
+    Histogram(HeapHistogram),
 }
 
 /// `memtide heap show`.

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::{Usage, root};
 use crate::act::change::{On, Subject};
 use crate::act::control::Control;
-use crate::act::effect::{Effect, GroupTarget, Outcome, Plan, Stage};
+use crate::act::effect::{Effect, GroupTarget, Outcome, Plan, Stage, Target};
 use crate::act::journal::{self, Journal};
 use crate::act::plan::{Caches, plan};
 use crate::act::run::run as carry_out;
@@ -46,15 +46,15 @@ pub(super) fn run(args: Act, common: &Common) -> anyhow::Result<ExitCode> {
         bail!("nothing was done. {}{command}", refusal.reason);
     }
     // Opened before anything is done: what is not kept is not done.
-    let journal = args.log.or(said.log).as_deref().map(Journal::open).transpose()?;
+    let mut journal = args.log.or(said.log).as_deref().map(Journal::open).transpose()?;
     if args.yes {
         for caution in plan.effects.iter().filter(|line| line.starts_with("CAUTION")) {
             eprintln!("{caution}");
         }
-    } else if !is_wanted(&effect, &plan)? {
+    } else if !is_wanted(&plan)? {
         bail!("nothing was done");
     }
-    act(effect, root, args.after, args.format, journal)
+    act(effect, root, args.after, args.format, journal.as_mut())
 }
 
 /// What was asked for.
@@ -77,6 +77,15 @@ fn effect(args: &Act, root: &ProcRoot) -> anyhow::Result<Effect> {
         _ => subject(args, root)?,
     };
     args.change.effect(args.value.as_deref().unwrap_or_default(), &subject).map_err(usage)
+}
+
+/// A process as it is now.
+pub(super) fn target_of(root: &ProcRoot, pid: u32) -> anyhow::Result<Target> {
+    let sources = [Source::Identity].into_iter().collect();
+    let sample = read_once(root, &Once { sources, top_by_pss: None })?;
+    let snapshot = Snapshot::derive(None, Arc::new(sample), Analysis::default());
+    let row = snapshot.rows().find(|row| row.process.key.pid == pid);
+    row.map(|row| target(&row)).with_context(|| format!("there is no process {pid}"))
 }
 
 fn subject(args: &Act, root: &ProcRoot) -> anyhow::Result<Subject> {
@@ -122,10 +131,11 @@ fn group(path: &str, root: &ProcRoot) -> anyhow::Result<GroupTarget> {
     Ok(GroupTarget { path: Text::from(trimmed), version, via: None })
 }
 
-fn show_plan(effect: &Effect, plan: &Plan, format: Report, out: &mut impl io::Write) -> io::Result<()> {
-    if format == Report::Json {
-        return writeln!(out, "{}", journal::plan(effect, plan));
-    }
+pub(super) fn show_plan(effect: &Effect, plan: &Plan, format: Report, out: &mut impl io::Write) -> io::Result<()> {
+    if format == Report::Json { writeln!(out, "{}", journal::plan(effect, plan)) } else { show_words(plan, out) }
+}
+
+fn show_words(plan: &Plan, out: &mut impl io::Write) -> io::Result<()> {
     writeln!(out, "{}", plan.title)?;
     for target in &plan.targets {
         writeln!(out, "  {target}")?;
@@ -143,13 +153,13 @@ fn show_plan(effect: &Effect, plan: &Plan, format: Report, out: &mut impl io::Wr
 }
 
 /// Asks on the terminal. No is the answer unless yes is said.
-fn is_wanted(effect: &Effect, plan: &Plan) -> anyhow::Result<bool> {
+pub(super) fn is_wanted(plan: &Plan) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         let why = "nothing was done: say --yes to do it without a question, --dry-run to see what it would be";
         return Err(Usage(why.into()).into());
     }
     let mut err = io::stderr().lock();
-    show_plan(effect, plan, Report::Text, &mut err)?;
+    show_words(plan, &mut err)?;
     write!(err, "Do it? [y/N] ")?;
     err.flush()?;
     let mut answer = String::new();
@@ -158,12 +168,12 @@ fn is_wanted(effect: &Effect, plan: &Plan) -> anyhow::Result<bool> {
 }
 
 /// Carries it out beside this thread, which listens for Ctrl-C.
-fn act(
+pub(super) fn act(
     effect: Effect,
     root: ProcRoot,
     after: std::time::Duration,
     format: Report,
-    journal: Option<Journal>,
+    journal: Option<&mut Journal>,
 ) -> anyhow::Result<ExitCode> {
     let control = Arc::new(Control::new(after));
     let (report, outcomes) = unbounded_channel();
@@ -192,7 +202,7 @@ async fn tell(
     mut signals: Signals,
     control: &Control,
     format: Report,
-    mut journal: Option<Journal>,
+    mut journal: Option<&mut Journal>,
 ) -> anyhow::Result<ExitCode> {
     let mut is_done = true;
     loop {

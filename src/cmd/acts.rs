@@ -56,10 +56,10 @@ impl Acts {
         self.running.iter().filter(|act| act.effect.can_be_stopped()).for_each(|act| act.control.cancel());
     }
 
-    /// The face is gone. Swap is taken back into use before the program ends.
+    /// The face is gone. Swap is taken back into use, and an inspector that was opened closed, before the program ends.
     pub(super) fn end(&mut self) {
         for act in self.running.drain(..) {
-            if act.effect == Effect::RecycleSwap {
+            if matches!(act.effect, Effect::RecycleSwap | Effect::HeapSnapshot { .. }) {
                 act.control.cancel();
                 // A panic there was told when it happened.
                 let _ = act.thread.join();

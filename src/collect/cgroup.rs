@@ -84,6 +84,11 @@ pub(super) fn binding_limit(
     }
 }
 
+/// The tightest limit of a process's group: what binds it below `mem_total` bytes.
+pub fn read_limit(root: &ProcRoot, membership: &Membership, mem_total: u64) -> Option<CgroupLimit> {
+    binding_limit(root, membership, mem_total, &mut Buffer::new())
+}
+
 /// `memory.*` of the unified hierarchy (Documentation/admin-guide/cgroup-v2.rst).
 fn read_v2(path: Text, limit: u64, folder: &Path, buffer: &mut Buffer) -> Option<CgroupLimit> {
     let mut number = |name: &str| buffer.read_path(&folder.join(name)).ok().and_then(parse_number);

@@ -61,6 +61,7 @@ pub enum Action {
     ClearTags,
     Signal,
     DropCaches,
+    HeapSnapshot,
     Record,
     OpenActions,
     Undo,
@@ -215,9 +216,10 @@ actions! {
     Act {
         Signal "signal" "Send a signal …" ["k", "F9"] bar "signal" danger true, "Sends a signal to the tagged processes, or to the selected one, after a question.";
         DropCaches "drop_caches" "Drop caches …" ["d"] bar "drop caches" danger true, "Gives clean caches back after a question, and measures what that freed.";
+        HeapSnapshot "heap_snapshot" "Heap snapshot (Node.js) …" ["H"] danger true, "Writes the live objects of a Node.js process to a file, after a question; memtide heap show opens it.";
         OpenActions "actions" "Act …" ["a"] bar "act" danger true, "Lists what can be changed of the process, of its control group and of the machine.";
         Undo "undo" "Undo …" ["u"] danger true, "Asks whether to bring back what the last change replaced.";
-        Stop "stop" "Stop an action" ["X"], "Stops what is under way: a reclaim, a swap recycle, a request to a JVM, a KILL to come.";
+        Stop "stop" "Stop an action" ["X"], "Stops what is under way: a reclaim, a swap recycle, a request to a JVM, a heap snapshot, a KILL to come.";
         ToggleTag "tag" "Tag" ["space"], "Tags the selected process, or a whole group, for a signal.";
         TagAll "tag_all" "Tag all" ["A"], "Tags every process of the list.";
         ClearTags "untag" "Untag all" ["U"], "Forgets all tags.";

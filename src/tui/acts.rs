@@ -2,6 +2,7 @@
 
 use super::action::Action;
 use super::app::{App, Command, Temporality};
+use super::event::time_of_day;
 use super::layer::Layer;
 use super::layer::value::Value;
 use super::menus;
@@ -46,6 +47,9 @@ impl App {
                 self.say(nobody(finding), Role::Warn);
             }
             rows
+        } else if let (Screen::Inspect, Some(inspect)) = (self.screen, &self.inspect) {
+            // Whoever is tagged in the list is not seen here.
+            snapshot.row_of(inspect.key()).into_iter().collect()
         } else {
             let targets = self.processes.targets(snapshot);
             targets.iter().filter_map(|target| snapshot.row_of(target.key)).collect()
@@ -79,8 +83,22 @@ impl App {
                 self.layers.push(Layer::Menu(menus::signal(&subject.targets)));
             }
             Change::DropCaches => self.layers.push(Layer::Menu(menus::drop_caches())),
-            _ if change.spec().value.is_some() => self.layers.push(Layer::Value(Value::new(change, subject))),
+            _ if change.spec().value.is_some() => {
+                let proposal = self.proposal(change, &subject);
+                self.layers.push(Layer::Value(Value::new(change, subject, &proposal)));
+            }
             _ => self.ask_about(change, "", &subject),
+        }
+    }
+
+    /// What is in the line of a change before anything is typed: a file that is not there yet.
+    fn proposal(&self, change: Change, subject: &Subject) -> String {
+        match (change, subject.targets.as_slice(), &self.update) {
+            (Change::HeapSnapshot, [target], Some(update)) => {
+                let time = time_of_day(update.snapshot.sample.wall_ms).replace(':', "");
+                format!("/var/tmp/node-{}-{time}.heapsnapshot", target.key.pid)
+            }
+            _ => String::new(),
         }
     }
 

@@ -13,6 +13,7 @@ use super::screen::inspect::Tab;
 use super::screen::processes::Direction;
 use super::screen::{Screen, ended, log};
 use super::theme::Role;
+use crate::act::change::Change;
 use crate::model::field::process_field;
 use crate::model::reading::BootMs;
 
@@ -71,6 +72,7 @@ impl App {
             Action::Signal if self.screen == Screen::Inspect => self.open_signal_menu_of_inspected(),
             Action::Signal => self.open_signal_menu(),
             Action::DropCaches => self.layers.push(Layer::Menu(menus::drop_caches())),
+            Action::HeapSnapshot => self.begin_change(Change::HeapSnapshot, None),
             Action::OpenDetails if self.screen == Screen::Cgroups => self.open_cgroup(),
             Action::OpenActions => self.open_actions(),
             Action::Undo => self.undo(),

@@ -7,12 +7,13 @@ use super::action::{ACTIONS, Action};
 use super::app::{App, Temporality, show_interval};
 use super::event::{moment, time_of_day};
 use super::header::{self, Status};
-use super::screen::inspect::Inspect;
+use super::screen::inspect::{Inspect, Tab};
 use super::screen::{Screen, ended, log};
 use super::theme::Role;
 use super::widget::line::{columns, fill, put};
 use super::widget::time_bar;
 use super::widget::wrap::wrap;
+use crate::model::runtime::RuntimeKind;
 
 /// Below this nothing useful can be drawn.
 const LEAST: (u16, u16) = (40, 8);
@@ -196,7 +197,8 @@ fn hints(app: &App) -> Vec<(Action, &'static str)> {
             let before = [(Action::Back, "back"), (Action::NextTab, "next")];
             let after =
                 [(Action::Signal, "signal"), (Action::Earlier, "past"), (Action::Help, "help"), (Action::Quit, "quit")];
-            before.into_iter().chain(sort).chain(after).collect()
+            let heap = is_node_runtime(app).then_some((Action::HeapSnapshot, "heap snapshot"));
+            before.into_iter().chain(sort).chain(heap).chain(after).collect()
         }
         (Screen::System, _) => vec![
             (Action::Back, "back to the list"),
@@ -214,6 +216,13 @@ fn hints(app: &App) -> Vec<(Action, &'static str)> {
             (Action::Quit, "quit"),
         ],
     }
+}
+
+/// Whether the runtime of a Node.js process is shown.
+fn is_node_runtime(app: &App) -> bool {
+    let (Some(inspect), Some(update)) = (&app.inspect, &app.update) else { return false };
+    let row = update.snapshot.row_of(inspect.key()).filter(|_| inspect.tab() == Tab::Runtime);
+    row.is_some_and(|row| row.process.identity.kind() == Some(RuntimeKind::Node))
 }
 
 /// The keys of this moment, from ACTIONS, as far as they fit: where each begins, its key and its word.

@@ -11,6 +11,7 @@ pub mod inspected;
 pub mod keys;
 pub mod live;
 pub mod machine;
+pub mod node;
 pub mod programs;
 pub mod pty;
 pub mod recordings;

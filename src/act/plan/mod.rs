@@ -1,6 +1,7 @@
 //! What an effect would do, in words, before it is done: whom it hits, what it takes, what it risks, how it is undone.
 
 mod group;
+pub mod heap;
 mod machine;
 mod process;
 mod signal;
@@ -58,6 +59,7 @@ pub fn plan(effect: &Effect, root: &ProcRoot, caches: Caches) -> Plan {
         Effect::Limit { target, resource, soft, hard } => process::limit(target, *resource, (*soft, *hard), root),
         Effect::CollectGarbage(target) => process::collect_garbage(target, root),
         Effect::DumpHeap { target, file } => process::dump_heap(target, file, root),
+        Effect::HeapSnapshot { target, file, options } => heap::snapshot(target, file, *options, root),
     };
     if let Some(reason) = refused_whoever_asks(effect) {
         let command = process::shell_command(effect);

@@ -169,7 +169,7 @@ pub(super) fn limit(target: &Target, resource: Resource, to: (Option<u64>, Optio
 }
 
 /// What both requests to a JVM have in common.
-fn of_jvm(target: &Target, root: &ProcRoot, plan: Plan, command: String) -> Plan {
+pub(super) fn of_jvm(target: &Target, root: &ProcRoot, plan: Plan, command: String) -> Plan {
     let held = Held::open(root, target.key);
     let refusal = match &held {
         Err(missed) => Some(gone(&missed.to_string())),

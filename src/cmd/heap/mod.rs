@@ -1,16 +1,23 @@
 //! `memtide heap`: what is inside a runtime's heap.
 
+mod beside;
+mod capture;
 mod diff;
+mod histogram;
 mod open;
 mod show;
+mod stats;
 
 use std::process::ExitCode;
 
 use crate::cli::{Common, Heap, HeapCommand};
 
-pub(super) fn run(args: &Heap, _common: &Common) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Heap, common: &Common) -> anyhow::Result<ExitCode> {
     match &args.command {
         HeapCommand::Show(args) => show::run(args),
         HeapCommand::Diff(args) => diff::run(args),
+        HeapCommand::Capture(args) => capture::run(args, common),
+        HeapCommand::Stats(args) => stats::run(args, common),
+        HeapCommand::Histogram(args) => histogram::run(args, common),
     }
 }

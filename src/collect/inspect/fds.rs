@@ -83,7 +83,7 @@ pub(super) fn read_descriptors(
 }
 
 /// The numbers of open descriptors, ascending.
-fn list_numbers(folder: OwnedFd) -> Result<(OwnedFd, Vec<u32>), Errno> {
+pub(super) fn list_numbers(folder: OwnedFd) -> Result<(OwnedFd, Vec<u32>), Errno> {
     let mut numbers = Vec::new();
     let mut space = [std::mem::MaybeUninit::<u8>::uninit(); 16 * 1024];
     let mut entries = RawDir::new(&folder, &mut space);

@@ -12,6 +12,7 @@ mod maps;
 mod net;
 mod overview;
 mod shape;
+pub mod tcp;
 mod threads;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

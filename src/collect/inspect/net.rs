@@ -116,7 +116,7 @@ impl SocketTable {
 
 /// Decodes a line of `tcp`, `udp`, `raw` and the like, IPv4 or IPv6 (proc_pid_net(5)): `sl local remote state queues
 /// timer retransmits uid timeout inode …`.
-fn parse_inet(line: &[u8], protocol: Protocol) -> Option<(u64, Socket)> {
+pub(super) fn parse_inet(line: &[u8], protocol: Protocol) -> Option<(u64, Socket)> {
     let mut words = words(line);
     let (_, local, peer, state) = (words.next()?, words.next()?, words.next()?, words.next()?);
     let inode = number(words.nth(5)?)?;

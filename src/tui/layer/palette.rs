@@ -33,7 +33,7 @@ pub fn items(keymap: &Keymap) -> Vec<Item> {
         note: format!("{}  {}", keymap.keys(spec.action).join(" "), spec.help),
         deed: Deed::Act(spec.action),
     });
-    let has_action = |change| matches!(change, Change::Signal | Change::DropCaches);
+    let has_action = |change| matches!(change, Change::Signal | Change::DropCaches | Change::HeapSnapshot);
     let changes = CHANGES.iter().filter(|spec| !has_action(spec.change)).map(|spec| Item {
         label: spec.title.to_owned(),
         note: format!("{} {}  {}", spec.word, spec.value.unwrap_or_default(), spec.help),

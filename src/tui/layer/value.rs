@@ -20,9 +20,9 @@ pub struct Value {
 }
 
 impl Value {
-    /// An empty line.
-    pub fn new(change: Change, subject: Subject) -> Self {
-        Self { change, subject, line: TextInput::default(), error: None }
+    /// A line with a first proposal.
+    pub fn new(change: Change, subject: Subject, proposal: &str) -> Self {
+        Self { change, subject, line: TextInput::new(proposal), error: None }
     }
 
     pub(super) fn press(&mut self, key: KeyEvent) -> Answer {
