@@ -255,7 +255,8 @@ impl<R: Recording> Player<R> {
                 self.past.approach(goal);
             }
         }
-        ControlFlow::Continue(())
+        // The last step may have been the last of all: nobody would ask again.
+        if self.goal().is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
     fn publish(&mut self, publish: &mut impl FnMut(Published)) {
