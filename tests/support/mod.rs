@@ -13,6 +13,7 @@ pub mod machine;
 pub mod programs;
 pub mod pty;
 pub mod recordings;
+pub mod replayed;
 pub mod require;
 pub mod screen;
 pub mod server;
