@@ -28,6 +28,7 @@ pub use self::segments::parse_segments;
 pub use self::setting::{parse_setting, parse_zoneinfo};
 pub use self::slab::parse_slabinfo;
 pub use self::tmpfs::parse_mountinfo;
+pub(super) use self::tmpfs::unescape;
 
 /// Makes surveys of one machine, one after another.
 pub struct Surveyor {
