@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use memtide::model::deed::Deed;
 use memtide::model::sample::Sample;
 use memtide::record::format::{BlockKind, MOST_ROWS};
 use memtide::record::reader::{Lost, Reader};
@@ -17,6 +18,7 @@ use proptest::prelude::*;
 use support::any::{Dice, cases, samples};
 use support::machine::{self, Crowd};
 use support::recordings::{read, seconds, write};
+use support::survey;
 
 #[test]
 fn any_row_of_samples_comes_back_as_it_was_written() {
@@ -234,6 +236,84 @@ fn a_recording_of_format_version_1_is_read_as_it_was_written() {
     let lines = zstd::decode_all(&*std::fs::read(truth).unwrap()).unwrap();
     let truth: Vec<Sample> =
         serde_json::Deserializer::from_slice(&lines).into_iter().collect::<Result<_, _>>().unwrap();
+    let (given, losses) = read(std::fs::read(file).unwrap());
+    assert_eq!(losses, []);
+    assert_eq!(given, truth);
+}
+
+/// Five minutes with a closer look every minute, and something that was done in the third.
+fn with_closer_looks() -> Vec<Sample> {
+    let mut samples = seconds(Crowd::Server, 300);
+    for minute in 0..5 {
+        let closer = Arc::new(survey::closer(minute * 60));
+        let minute = minute as usize * 60;
+        samples[minute..minute + 60].iter_mut().for_each(|sample| sample.closer = Some(Arc::clone(&closer)));
+    }
+    let (began_ms, target) = (samples[129].wall_ms + 400, samples[0].processes[0].key);
+    for (second, is_settled) in [(130, false), (160, true)] {
+        samples[second].deeds.push(Deed {
+            wall_ms: began_ms,
+            action: "signal".into(),
+            title: "SIGTERM to 1 process".into(),
+            target: Some(target),
+            on: "1".into(),
+            result: "1 systemd: ended by SIGTERM within 3 ms".into(),
+            is_done: true,
+            is_settled,
+            measured: "available 100M -> 900M".into(),
+        });
+    }
+    samples
+}
+
+#[test]
+fn a_closer_look_comes_back_with_every_sample_up_to_the_next_and_is_paid_for_once() {
+    let samples = with_closer_looks();
+    let bytes = write(&samples).bytes;
+    let without: Vec<Sample> = samples.iter().map(|sample| Sample { closer: None, ..sample.clone() }).collect();
+    let cost = (bytes.len() - write(&without).bytes.len()) / 5;
+    assert!(cost < 4096, "{cost} bytes a look");
+    let mut reader = Reader::of_bytes(bytes.clone());
+    let given: Vec<Sample> = std::iter::from_fn(|| reader.next()).collect();
+    for pair in given[60..120].windows(2) {
+        assert!(Arc::ptr_eq(pair[0].closer.as_ref().unwrap(), pair[1].closer.as_ref().unwrap()));
+    }
+    assert_eq!(given, samples);
+    // A jump gives what a walk does.
+    reader.seek(samples[250].wall_ms);
+    assert_eq!(reader.next().as_ref(), Some(&samples[250]));
+}
+
+#[test]
+fn what_may_be_a_secret_in_words_of_what_was_done_is_hidden() {
+    let mut sample = machine::recorded(Crowd::Server, 0);
+    sample.deeds.push(Deed {
+        result: "7 app --token=abcdef: no such process".into(),
+        ..with_closer_looks()[130].deeds[0].clone()
+    });
+    let mut writer = Writer::new(Vec::new(), None, Redaction::Secrets).unwrap();
+    writer.append(&sample).unwrap();
+    let given = Reader::of_bytes(writer.sink().clone()).next().unwrap();
+    assert!(!given.deeds[0].told().contains("abcdef"), "{}", given.deeds[0].told());
+    assert!(given.deeds[0].told().contains("7 app"));
+}
+
+/// Made once, by the version that first recorded closer looks and actions; see above.
+#[test]
+fn a_recording_with_closer_looks_and_actions_is_read_as_it_was_written() {
+    let (file, truth) = (fixture("v1-closer.memtide"), fixture("v1-closer.jsonl.zst"));
+    if std::env::var_os("BLESS").is_some() && !file.exists() {
+        let mut samples = with_closer_looks();
+        samples.retain(|sample| (sample.at.0 / 1000) % 10 == 0 || !sample.deeds.is_empty());
+        let lines: Vec<u8> =
+            samples.iter().flat_map(|sample| [serde_json::to_vec(sample).unwrap(), b"\n".to_vec()].concat()).collect();
+        std::fs::write(&file, write(&samples).bytes).unwrap();
+        std::fs::write(&truth, zstd::encode_all(&*lines, 19).unwrap()).unwrap();
+    }
+    let lines = zstd::decode_all(&*std::fs::read(truth).unwrap()).unwrap();
+    let truth: Vec<Sample> =
+        serde_json::Deserializer::from_slice(&lines).into_iter().collect::<Result<_, _>>().unwrap();
+    assert!(truth.iter().any(|sample| !sample.deeds.is_empty()) && truth.iter().all(|sample| sample.closer.is_some()));
     let (given, losses) = read(std::fs::read(file).unwrap());
     assert_eq!(losses, []);
     assert_eq!(given, truth);

@@ -40,6 +40,8 @@ impl Samples {
         Sample {
             wall_ms: self.at.cast_signed(),
             at: BootMs(self.at),
+            closer: None,
+            deeds: Vec::new(),
             interval_ms: 1000,
             host: Arc::clone(&self.host),
             system,

@@ -25,7 +25,7 @@ fn number(value: Option<i64>) -> Value {
 
 /// Who or what an effect is about.
 fn subject(effect: &Effect) -> Value {
-    let process = |target: &super::effect::Target| json!({"pid": target.key.pid, "start_time": target.key.start_time});
+    let process = |target: &super::effect::Target| json!({"pid": target.key.pid, "start_time": target.key.start_time, "who": words::who(target)});
     match effect {
         Effect::Signal { targets, .. } => targets.iter().map(process).collect(),
         Effect::OomScoreAdj { target, .. }

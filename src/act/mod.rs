@@ -4,6 +4,7 @@
 
 pub mod change;
 pub mod control;
+pub mod deed;
 mod deliver;
 pub mod effect;
 pub mod gauge;

@@ -57,23 +57,6 @@ impl Room {
     }
 }
 
-/// The path of a device: the kernel writes blanks and backslashes as three octal digits.
-pub(super) fn path_of(device: &SwapDevice) -> Vec<u8> {
-    let mut path = Vec::new();
-    let mut rest = device.path.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let octal = after.get(..3).filter(|digits| *first == b'\\' && digits.iter().all(|c| (b'0'..b'8').contains(c)));
-        if let Some(digits) = octal {
-            path.push(digits.iter().fold(0u8, |byte, digit| byte.wrapping_mul(8).wrapping_add(digit - b'0')));
-            rest = &after[3..];
-        } else {
-            path.push(*first);
-            rest = after;
-        }
-    }
-    path
-}
-
 /// Takes every device out of use and back into it, one after the other; `tell` hears how far it is.
 pub(super) fn recycle(root: &ProcRoot, control: &Control, mut tell: impl FnMut(String)) -> Vec<Result<String, String>> {
     let all = devices(root);
@@ -107,15 +90,15 @@ fn one(
     tell: &mut impl FnMut(String),
 ) -> Result<String, String> {
     let name = device.path.escaped().into_owned();
-    let path = path_of(device);
+    let path = device.path.as_bytes();
     // A file that was deleted while in use could not be taken into use again.
-    if !Path::new(OsStr::from_bytes(&path)).exists() {
+    if !Path::new(OsStr::from_bytes(path)).exists() {
         return Err(format!("{name}: left as it is, there is no such file to return to"));
     }
     let priority = if device.priority >= 0 { device.priority.to_string() } else { String::new() };
     let mut child = Command::new("sh")
         .args(["-c", SCRIPT, "sh", &priority])
-        .arg(OsStr::from_bytes(&path))
+        .arg(OsStr::from_bytes(path))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -166,7 +149,7 @@ fn one(
         (_, _, true) => Err(format!("{name}: swapoff failed, it is in use as before: {said}")),
         (_, _, false) => Err(format!(
             "{name}: it is NOT in use any more: run swapon {}{said}",
-            crate::model::shell::quote(&String::from_utf8_lossy(&path)) + " "
+            crate::model::shell::quote(&String::from_utf8_lossy(path)) + " "
         )),
     }
 }
@@ -182,16 +165,6 @@ fn interrupt(child: &Child) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::text::Text;
-
-    #[test]
-    fn blanks_in_a_path_are_read_back() {
-        let device =
-            |path: &str| SwapDevice { path: Text::from(path), kind: Text::from("file"), size: 0, used: 0, priority: 0 };
-        assert_eq!(path_of(&device("/a\\040b\\134c")), b"/a b\\c");
-        assert_eq!(path_of(&device("/dev/zram0")), b"/dev/zram0");
-        assert_eq!(path_of(&device("/a\\09")), b"/a\\09");
-    }
 
     #[test]
     fn what_is_in_swap_must_fit_with_a_reserve() {

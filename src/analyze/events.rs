@@ -35,6 +35,8 @@ pub enum EventKind {
     OomKill,
     /// Pages go in and out of swap faster than work gets done.
     SwapStorm,
+    /// Somebody did something to the machine.
+    Action,
 }
 
 impl EventKind {
@@ -46,6 +48,7 @@ impl EventKind {
             Self::Verdict => "verdict",
             Self::OomKill => "oom_kill",
             Self::SwapStorm => "swap_storm",
+            Self::Action => "action",
         }
     }
 
@@ -57,6 +60,7 @@ impl EventKind {
             Self::Verdict => '!',
             Self::OomKill => 'X',
             Self::SwapStorm => '~',
+            Self::Action => '*',
         }
     }
 }
@@ -87,6 +91,8 @@ impl Spotter {
     /// counts is known only after a while.
     pub fn look(&mut self, before: Option<&Snapshot>, now: &Snapshot) -> Vec<Event> {
         let mut events = Vec::new();
+        // What was done comes before what came of it.
+        look_at_deeds(now, &mut events);
         if let Some(before) = before {
             self.look_at_processes(before, now, &mut events);
             look_at_kills(before, now, &mut events);
@@ -181,6 +187,15 @@ impl Spotter {
     }
 }
 
+fn look_at_deeds(now: &Snapshot, events: &mut Vec<Event>) {
+    // How it looked some time later is no event of its own.
+    for deed in now.sample.deeds.iter().filter(|deed| !deed.is_settled) {
+        let failed = if deed.is_done { "" } else { "not done: " };
+        let text = format!("{failed}{}", deed.told());
+        events.push(Event { wall_ms: now.sample.wall_ms, kind: EventKind::Action, text, key: deed.target });
+    }
+}
+
 fn look_at_kills(before: &Snapshot, now: &Snapshot, events: &mut Vec<Event>) {
     let kills = |snapshot: &Snapshot| snapshot.sample.system.vmstat.oom_kills;
     let (Reading::Value(old), Reading::Value(new)) = (kills(before), kills(now)) else { return };
@@ -239,6 +254,8 @@ mod tests {
         let sample = Sample {
             wall_ms: second as i64 * 1000,
             at: BootMs(second * 1000),
+            closer: None,
+            deeds: Vec::new(),
             interval_ms: 1000,
             host: Arc::new(Host { clock_ticks: 100, ..Host::default() }),
             system,

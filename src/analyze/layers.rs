@@ -25,6 +25,14 @@ pub struct LayerPoints {
     pub swap: Vec<f32>,
 }
 
+impl LayerPoints {
+    /// So many points of which nothing is known.
+    pub fn unknown(count: usize) -> Self {
+        let points = vec![f32::NAN; count];
+        Self { ram: vec![points.clone(); Layer::ALL.len()], swap: points }
+    }
+}
+
 impl Layers {
     pub(super) fn push(&mut self, account: Option<&Account>, system: &SystemSample, now: BootMs) {
         let layers = account.map(Account::layers).unwrap_or_default();

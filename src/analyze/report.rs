@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::events::{Event, Spotter};
 use super::story::{Story, Watched};
+use crate::model::deed::Deed;
 use crate::model::judgement::Analysis;
 use crate::model::key::ProcessKey;
 use crate::model::process::{ProcessSample, Resident};
@@ -32,6 +33,8 @@ pub struct Report {
     pub growers: Vec<Life>,
     /// What happened, in order.
     pub events: Vec<Event>,
+    /// What was done, in order, each with the last that is known of what came of it.
+    pub deeds: Vec<Deed>,
     /// Processes the OOM killer ended (`oom_kill` of /proc/vmstat); `None` where the kernel does not count them.
     pub oom_kills: Option<u64>,
     /// Bytes that were read from swap and written to it; `None` where they are not counted.
@@ -94,6 +97,9 @@ const PARTS: usize = 480;
 /// Lives that are followed at most; beyond that those that ended with the least gain are forgotten.
 const MOST_LIVES: usize = 4096;
 
+/// Actions that are told.
+const MOST_DEEDS: usize = 1000;
+
 /// Who gained less is no grower, bytes.
 const LEAST_GAIN: u64 = 1 << 20;
 
@@ -105,6 +111,7 @@ pub struct Reporter {
     spotter: Spotter,
     before: Option<Snapshot>,
     events: Vec<Event>,
+    deeds: Vec<Deed>,
     used: Course,
     swap: Course,
     stalled: Course,
@@ -129,6 +136,7 @@ impl Reporter {
             spotter: Spotter::default(),
             before: None,
             events: Vec::new(),
+            deeds: Vec::new(),
             used: Course::default(),
             swap: Course::default(),
             stalled: Course::default(),
@@ -161,7 +169,18 @@ impl Reporter {
         let now = [system.vmstat.oom_kills, bytes(system.vmstat.swap_in), bytes(system.vmstat.swap_out)];
         self.counters.get_or_insert(Counters { first: now, last: now }).last = now;
         self.follow(&sample, part);
+        self.take_deeds(&sample.deeds);
         self.spot(sample);
+    }
+
+    fn take_deeds(&mut self, deeds: &[Deed]) {
+        for deed in deeds {
+            if let Some(known) = self.deeds.iter_mut().find(|known| known.is_same(deed)) {
+                known.clone_from(deed);
+            } else if self.deeds.len() < MOST_DEEDS {
+                self.deeds.push(deed.clone());
+            }
+        }
     }
 
     fn part(&self, wall_ms: i64) -> usize {
@@ -241,6 +260,7 @@ impl Reporter {
             stalled: self.stalled,
             growers,
             events: self.events,
+            deeds: self.deeds,
         })
     }
 }
@@ -307,6 +327,8 @@ mod tests {
             reporter.push(Sample {
                 wall_ms: BEGAN + second as i64 * 1000,
                 at: BootMs((1000 + second) * 1000),
+                closer: None,
+                deeds: Vec::new(),
                 interval_ms: 1000,
                 host: Arc::new(Host { clock_ticks: 100, page_size: 4096, ..Host::default() }),
                 system,

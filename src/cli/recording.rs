@@ -28,6 +28,9 @@ pub struct Record {
     /// Removes the oldest segments, so that no more than so much or so long stays; may be given twice
     #[arg(long, value_name = "SIZE|TIME")]
     pub keep: Vec<Portion>,
+    /// Records what is done meanwhile too: the log that `memtide act --log FILE` and the live view write
+    #[arg(long, value_name = "FILE")]
+    pub actions: Option<PathBuf>,
     /// Lets this group read what is recorded
     #[arg(long, value_name = "GID")]
     pub group: Option<u32>,
@@ -55,7 +58,8 @@ Examples:
   memtide record -o leak.memtide                     until it is ended
   memtide record -o /var/lib/memtide --keep 24h      the last 24 hours, for months
   memtide record -o DIR --keep 7d --keep 2G          a week, in 2G at most
-  memtide record -o FILE --for 1h --interval 1s      an hour, second by second";
+  memtide record -o FILE --for 1h --interval 1s      an hour, second by second
+  memtide record -o FILE --actions LOG               with what `memtide act --log LOG` does";
 
 /// `memtide replay`.
 #[derive(Args, Debug)]
@@ -164,6 +168,9 @@ pub struct Export {
     /// The machine's fields, a row a sample, instead of the processes'
     #[arg(long, conflicts_with_all = ["fields", "words"])]
     pub machine: bool,
+    /// What was done to the machine, a row an action and outcome, instead of the processes
+    #[arg(long, conflicts_with_all = ["fields", "words", "machine"])]
+    pub actions: bool,
     /// From this moment on: 2026-11-25T14:03, with a zone such as Z where it is not this machine's; -10m before the end,
     /// +1h after the beginning
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]

@@ -6,17 +6,26 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::act::control::Control;
+use crate::act::deed;
 use crate::act::effect::{Effect, Outcome};
 use crate::act::journal::Journal;
 use crate::act::run::{not_begun, run};
 use crate::collect::root::ProcRoot;
+use crate::session::thread::Noter;
 
 /// What is under way, and where its outcomes go.
 pub(super) struct Acts {
     root: Arc<ProcRoot>,
-    journal: Option<Arc<Mutex<Journal>>>,
-    report: UnboundedSender<Outcome>,
+    keep: Keep,
     running: Vec<Act>,
+}
+
+/// Where outcomes go.
+#[derive(Clone)]
+struct Keep {
+    journal: Option<Arc<Mutex<Journal>>>,
+    note: Option<Noter>,
+    report: UnboundedSender<Outcome>,
 }
 
 /// One of them.
@@ -27,26 +36,33 @@ struct Act {
 }
 
 impl Acts {
-    pub(super) fn new(root: ProcRoot, journal: Option<Journal>, report: UnboundedSender<Outcome>) -> Self {
+    /// `note` records what is done, where a recording can go on beside it.
+    pub(super) fn new(
+        root: ProcRoot,
+        journal: Option<Journal>,
+        note: Option<Noter>,
+        report: UnboundedSender<Outcome>,
+    ) -> Self {
         let journal = journal.map(|journal| Arc::new(Mutex::new(journal)));
-        Self { root: Arc::new(root), journal, report, running: Vec::new() }
+        let keep = Keep { journal, note, report };
+        Self { root: Arc::new(root), keep, running: Vec::new() }
     }
 
     /// Begins one.
     pub(super) fn begin(&mut self, effect: Effect) {
         self.running.retain(|act| !act.thread.is_finished());
         let control = Arc::new(Control::new(Control::SETTLE));
-        let (root, journal, report) = (Arc::clone(&self.root), self.journal.clone(), self.report.clone());
+        let (root, keep) = (Arc::clone(&self.root), self.keep.clone());
         let spawned = std::thread::Builder::new().name("act".into()).spawn({
             let (control, effect) = (Arc::clone(&control), effect.clone());
-            move || run(&effect, &root, &control, |outcome| tell(outcome, journal.as_deref(), &report))
+            move || run(&effect, &root, &control, |outcome| keep.tell(outcome))
         });
         match spawned {
             Ok(thread) => self.running.push(Act { control, effect, thread }),
             Err(error) => {
                 let why = format!("nothing was done: no thread could be started: {error}");
                 let now = jiff::Timestamp::now().as_millisecond();
-                tell(not_begun(&effect, now, why), self.journal.as_deref(), &self.report);
+                self.keep.tell(not_begun(&effect, now, why));
             }
         }
     }
@@ -68,13 +84,20 @@ impl Acts {
     }
 }
 
-/// Keeps an outcome, and shows it.
-fn tell(mut outcome: Outcome, journal: Option<&Mutex<Journal>>, report: &UnboundedSender<Outcome>) {
-    if let Some(journal) = journal
-        && let Err(error) = journal.lock().unwrap_or_else(PoisonError::into_inner).write(&outcome)
-    {
-        outcome.results.push(Err(format!("not written to the log: {error}")));
+impl Keep {
+    /// Keeps an outcome, and shows it.
+    fn tell(&self, mut outcome: Outcome) {
+        if let Some(journal) = &self.journal
+            && let Err(error) = journal.lock().unwrap_or_else(PoisonError::into_inner).write(&outcome)
+        {
+            outcome.results.push(Err(format!("not written to the log: {error}")));
+        }
+        if let Some(note) = &self.note
+            && let Some(deed) = deed::of(&outcome)
+        {
+            note.note(deed);
+        }
+        // Where the face has gone there is nobody to show it to.
+        let _ = self.report.send(outcome);
     }
-    // Where the face has gone there is nobody to show it to.
-    let _ = report.send(outcome);
 }

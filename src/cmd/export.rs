@@ -28,6 +28,9 @@ pub(super) fn run(args: &Export) -> anyhow::Result<ExitCode> {
     if args.format == ExportFormat::Parquet && args.output.is_none() && io::stdout().is_terminal() {
         return Err(Usage("Parquet is not for a terminal: say --output FILE".into()).into());
     }
+    if args.format == ExportFormat::Openmetrics && args.actions {
+        return Err(Usage("actions are rows and no metrics: use csv, jsonl or parquet".into()).into());
+    }
     let mut reader = Reader::open(&args.path)?;
     let [first, last] = reader.span().context("the recording is empty")?;
     let of_span = |moment: Moment| moment.of_span([first, last], &TimeZone::system());
@@ -61,6 +64,9 @@ fn of(args: &Export) -> anyhow::Result<Of> {
     if args.machine {
         return Ok(Of::Machine);
     }
+    if args.actions {
+        return Ok(Of::Deeds);
+    }
     // A line of a table is no value, and what a history adds is there when it is asked for.
     let is_usual = |field: &&ProcessField| !matches!(field.source, Source::History | Source::Mark);
     let fields: Vec<&'static ProcessField> = match &args.fields {
@@ -87,7 +93,7 @@ struct Derived {
 impl Derived {
     fn new(of: &Of) -> Self {
         let needs_history = match of {
-            Of::Machine => false,
+            Of::Machine | Of::Deeds => false,
             Of::Processes(fields, filter) => {
                 fields.iter().any(|field| field.source == Source::History)
                     || filter.as_ref().is_some_and(|filter| filter.sources().contains(Source::History))
@@ -140,6 +146,8 @@ impl Sink {
                 let families = match of {
                     Of::Processes(fields, filter) => metrics::of_all(snapshot, fields, filter.as_ref()),
                     Of::Machine => metrics::of_machine(snapshot),
+                    // They are told before the first row: actions are no metrics.
+                    Of::Deeds => Vec::new(),
                 };
                 past.push(snapshot.sample.wall_ms, families);
                 Ok(())

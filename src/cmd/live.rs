@@ -34,10 +34,11 @@ pub(super) fn run(flags: Said, common: &Common) -> anyhow::Result<ExitCode> {
     };
     let start = |first: Request, publish: Publish| {
         let session = Rc::new(SessionHandle::spawn(source, first, publish)?);
-        let recorded = Rc::clone(&session);
+        let (recorded, kept) = (Rc::clone(&session), Rc::clone(&session));
         Ok(Wishes {
             request: Box::new(move |request| session.request(request)),
             record: Box::new(move |begins| recorded.record(begins.then(recording))),
+            session: Some(kept),
         })
     };
     show(flags, common, root, |_| {}, start)
@@ -52,6 +53,8 @@ pub(super) struct Wishes {
     pub(super) request: Box<dyn Fn(Request)>,
     /// Begins a recording, or ends it.
     pub(super) record: Box<dyn Fn(bool)>,
+    /// The session, where there is more than a recording.
+    pub(super) session: Option<Rc<SessionHandle>>,
 }
 
 /// Shows what a session publishes until the face is left. `start` starts it with the first request and gives what takes
@@ -82,9 +85,9 @@ pub(super) fn show(
         // The face has gone: the session ends with it.
         let _ = publish.send(update);
     });
-    let Wishes { request, record } = start(app.request(), publish)?;
+    let Wishes { request, record, session } = start(app.request(), publish)?;
     let (report, outcomes) = unbounded_channel();
-    let acts = Rc::new(RefCell::new(Acts::new(root, journal, report)));
+    let acts = Rc::new(RefCell::new(Acts::new(root, journal, session.as_ref().map(|session| session.noter()), report)));
     let ports = Ports {
         request,
         run: Box::new({
@@ -104,6 +107,8 @@ pub(super) fn show(
     // Whoever ended it, it ended as it should: the terminal is given back.
     let ended = runtime.block_on(face(app, ports, has_mouse));
     acts.borrow_mut().end();
+    // Only now, so that what was done last is recorded.
+    drop(session);
     ended.context("the terminal")?;
     // A thread that reads keys may still wait for one.
     runtime.shutdown_background();

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 
 use super::stop::Stop;
 use super::{Usage, root};
+use crate::act::deed::Following;
 use crate::cli::{Common, Record, Redact};
 use crate::collect::demand::Demand;
 use crate::collect::host::name_of;
@@ -17,6 +18,7 @@ use crate::model::text::escape;
 use crate::record::error::RecordError;
 use crate::record::recorder::{Appended, Progress, Recorder, Segments, Settings};
 use crate::record::redact::Redaction;
+use crate::session::closer::CloserLooks;
 use crate::session::source::{FixtureSource, LiveSource, Source};
 use crate::units::{Bytes, Span};
 
@@ -35,7 +37,10 @@ pub(super) fn run(args: &Record, common: &Common) -> anyhow::Result<ExitCode> {
     let mut recorder = Recorder::open(settings).map_err(with_name)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut stop = Stop::listen(&runtime)?;
-    let demand = Demand {
+    let mut looks = CloserLooks::new(source.survey_root());
+    let mut following = args.actions.as_deref().map(Following::from_end);
+    let mut deeds = Vec::new();
+    let mut demand = Demand {
         sources: all_sources(),
         visible: Vec::new(),
         top_by_pss: TOP_BY_PSS,
@@ -49,9 +54,17 @@ pub(super) fn run(args: &Record, common: &Common) -> anyhow::Result<ExitCode> {
     let mut missed = 0;
     let mut is_last = false;
     loop {
+        demand.cgroups = looks.is_due(interval);
         let mut sample = source.next(&demand, interval)?;
         sample.scan.missed = std::mem::take(&mut missed);
-        told.outcome(&recorder.append(&sample), &recorder);
+        looks.add_to(&mut sample, demand.cgroups);
+        deeds.extend(following.iter_mut().flat_map(Following::look));
+        sample.deeds.clone_from(&deeds);
+        let appended = recorder.append(&sample);
+        if !matches!(appended, Appended::Failed(_) | Appended::StillFailing) {
+            deeds.clear();
+        }
+        told.outcome(&appended, &recorder);
         told.progress(&recorder, began.elapsed());
         if is_last {
             break;

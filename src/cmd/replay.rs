@@ -23,7 +23,11 @@ pub(super) fn run(args: &Replay, flags: Said, common: &Common) -> anyhow::Result
     let start = |first: Request, publish: Publish| {
         let replay = ReplayHandle::spawn(readers, first, publish)?;
         // What is recorded already is not recorded again: the face offers no such thing.
-        Ok(Wishes { request: Box::new(move |request| replay.request(request)), record: Box::new(|_| {}) })
+        Ok(Wishes {
+            request: Box::new(move |request| replay.request(request)),
+            record: Box::new(|_| {}),
+            session: None,
+        })
     };
     let prepare = |app: &mut crate::tui::app::App| {
         app.begin_at(at);

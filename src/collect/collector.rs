@@ -94,6 +94,8 @@ impl Collector {
         Ok(Sample {
             wall_ms,
             at,
+            closer: None,
+            deeds: Vec::new(),
             interval_ms: interval.as_millis() as u64,
             host: Arc::clone(&self.host),
             system,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use super::process::ProcessReader;
+use super::process::{ProcessReader, has_none};
 use crate::model::field::Source;
 use crate::model::process::{ProcessSample, Resident};
 use crate::model::reading::{BootMs, Denial, Reading, Stamped};
@@ -57,7 +57,15 @@ impl Entry {
         let Some(resident) = super::parse::parse_statm(bytes, reader.page_size()) else { return Life::Unchanged };
         self.last.clear();
         self.last.extend_from_slice(bytes);
-        let resident = Reading::Value(resident);
+        let mut resident = Reading::Value(resident);
+        if has_none(resident)
+            && !self.process.identity.is_kernel_thread
+            && let Some(survivor) = reader.survivor(self.process.key.pid)
+        {
+            // The main thread has ended, and others live on: what they have is read from now on.
+            resident = Reading::Value(survivor.resident);
+            self.statm = Some(survivor.statm);
+        }
         if resident == self.process.resident {
             return Life::Unchanged;
         }

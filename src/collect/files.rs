@@ -128,6 +128,27 @@ pub(super) fn count_entries(folder: impl AsFd, path: &CStr) -> Result<u32, Errno
     Ok(count)
 }
 
+/// The names of a folder's entries that are numbers, the first `most` of them; none where it can't be read.
+pub(super) fn first_numbers(folder: impl AsFd, path: &CStr, most: usize) -> Vec<u32> {
+    let Ok(folder) = open_at(folder, path) else { return Vec::new() };
+    let mut space = [std::mem::MaybeUninit::<u8>::uninit(); 4 * 1024];
+    let mut entries = RawDir::new(&folder, &mut space);
+    let mut numbers = Vec::new();
+    while let Some(Ok(entry)) = entries.next() {
+        numbers.extend(entry.file_name().to_str().ok().and_then(|name| name.parse::<u32>().ok()));
+        if numbers.len() >= most {
+            break;
+        }
+    }
+    numbers
+}
+
+/// A folder's `st_nlink`: of procfs, the folders in it and two.
+pub(super) fn links_of(folder: impl AsFd, path: &CStr) -> u64 {
+    #[allow(clippy::useless_conversion, reason = "its width differs by architecture")]
+    statat(folder, path, AtFlags::empty()).map_or(0, |stat| u64::from(stat.st_nlink))
+}
+
 /// A folder's `st_size`.
 pub(super) fn size_of(folder: impl AsFd, path: &CStr) -> Result<u64, Errno> {
     statat(folder, path, AtFlags::empty()).map(|stat| stat.st_size as u64)

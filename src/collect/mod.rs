@@ -21,6 +21,7 @@ mod process;
 pub mod root;
 pub mod runtime;
 pub mod survey;
+mod survivor;
 pub mod system;
 pub mod sysv;
 mod table;

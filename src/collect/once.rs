@@ -60,7 +60,7 @@ pub fn read_once(root: &ProcRoot, wish: &Once) -> Result<Sample, CollectError> {
     };
     let host = Arc::new(read_host(root));
     let processes = found.processes.into_iter().map(Arc::new).collect();
-    Ok(Sample { wall_ms, at, interval_ms: 0, host, system, processes, scan })
+    Ok(Sample { wall_ms, at, interval_ms: 0, host, system, processes, scan, closer: None, deeds: Vec::new() })
 }
 
 /// Reads further sources of the processes that a sample still holds. Who has ended since is left out.
@@ -84,7 +84,17 @@ pub fn read_machine(root: &ProcRoot) -> Result<Sample, CollectError> {
     let own_cgroup = read_own_cgroup(root, &mut reader);
     let system = read_system(&mut SystemReader::new(), root, &mut reader, own_cgroup.as_ref(), at)?;
     let host = Arc::new(read_host(root));
-    Ok(Sample { wall_ms, at, interval_ms: 0, host, system, processes: Vec::new(), scan: Scan::default() })
+    Ok(Sample {
+        wall_ms,
+        at,
+        interval_ms: 0,
+        host,
+        system,
+        processes: Vec::new(),
+        scan: Scan::default(),
+        closer: None,
+        deeds: Vec::new(),
+    })
 }
 
 /// Identity first: its status file answers two questions at once.

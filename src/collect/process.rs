@@ -82,6 +82,15 @@ pub(super) enum Unseen {
 /// Distinct cgroups that are remembered before the memory of them is emptied.
 const MEMBERSHIPS: usize = 4096;
 
+/// Whether a process has no address space: a zombie, a kernel thread, or one whose main thread has ended.
+pub(super) fn has_none(resident: Reading<Resident>) -> bool {
+    resident.value().is_some_and(|resident| resident.size == 0)
+}
+
+fn has_memory(process: &ProcessSample) -> bool {
+    process.resident.value().is_some_and(|resident| resident.size > 0)
+}
+
 impl ProcessReader {
     pub(super) fn new(root: &ProcRoot) -> Result<Self, CollectError> {
         let no_proc = || CollectError::NoProc { path: root.proc.clone() };
@@ -163,6 +172,13 @@ impl ProcessReader {
             return Err(Unseen::Gone);
         }
         process.resident = parse_statm(bytes, self.page_size).into();
+        if has_none(process.resident)
+            && !process.identity.is_kernel_thread
+            && let Some(survivor) = self.survivor(pid)
+        {
+            process.resident = Reading::Value(survivor.resident);
+            return Ok((process, survivor.statm));
+        }
         Ok((process, statm))
     }
 
@@ -176,7 +192,13 @@ impl ProcessReader {
     /// Reads `statm` by its path.
     pub(super) fn read_statm(&mut self, pid: u32) -> Reading<Resident> {
         match self.buffer.read_record(&self.proc, PidPath::new(pid, "statm").as_c_str()) {
-            Ok(bytes) => parse_statm(bytes, self.page_size).map_or(Reading::Gone, Reading::Value),
+            Ok(bytes) => {
+                let resident = parse_statm(bytes, self.page_size).map_or(Reading::Gone, Reading::Value);
+                match has_none(resident).then(|| self.survivor(pid)).flatten() {
+                    Some(survivor) => Reading::Value(survivor.resident),
+                    None => resident,
+                }
+            }
             Err(error) => reading_of_error(error),
         }
     }
@@ -221,16 +243,39 @@ impl ProcessReader {
             Source::Stat => process.stat = self.read_stamped(pid, "stat", now, |bytes| Some(parse_stat(bytes)?.stat)),
             Source::Status => {
                 process.status = self.read_stamped(pid, "status", now, |bytes| Some(parse_status(bytes).1));
+                self.amend_status(process, now);
             }
             Source::Rollup if process.identity.is_kernel_thread => {
                 process.rollup = Stamped::new(Reading::Unsupported(Need::NotApplicable), now);
             }
-            Source::Rollup => process.rollup = Stamped::new(self.read_rollup(pid), now),
+            Source::Rollup => {
+                let mut rollup = self.read_rollup(pid);
+                if rollup == Reading::Unsupported(Need::NotApplicable)
+                    && has_memory(process)
+                    && let Some(name) = self.survivors_file(pid, "smaps_rollup")
+                    && let Ok(bytes) = self.buffer.read_record(&self.proc, PidPath::new(pid, &name).as_c_str())
+                {
+                    rollup = parse_smaps(bytes).map_or(rollup, Reading::Value);
+                }
+                process.rollup = Stamped::new(rollup, now);
+            }
             Source::Fds => process.fds = Stamped::new(self.read_fds(pid), now),
             Source::Limits => process.fd_limit = self.read_stamped(pid, "limits", now, parse_fd_limit),
             Source::OomScore => {
                 process.oom_score = self.read_stamped(pid, "oom_score", now, |bytes| parse_number(bytes).map(narrow));
             }
+        }
+    }
+
+    /// Where the main thread has ended its status has no memory any more: another thread's has.
+    fn amend_status(&mut self, process: &mut ProcessSample, now: BootMs) {
+        let has_none = process.status.reading.value().is_some_and(|status| status.peak_rss == 0);
+        if has_none
+            && has_memory(process)
+            && let Some(name) = self.survivors_file(process.key.pid, "status")
+        {
+            let parse = |bytes: &[u8]| Some(parse_status(bytes).1);
+            process.status = self.read_stamped(process.key.pid, &name, now, parse);
         }
     }
 
@@ -245,7 +290,7 @@ impl ProcessReader {
     /// Name, arguments, owner and cgroup; the status file that tells the owner is kept as a reading too.
     fn read_identity(&mut self, process: &mut ProcessSample, now: BootMs) {
         let pid = process.key.pid;
-        let old = &process.identity;
+        let old = Arc::clone(&process.identity);
         let comm = match self.buffer.read_record(&self.proc, PidPath::new(pid, "comm").as_c_str()) {
             Ok(bytes) => Text::new(bytes.strip_suffix(b"\n").unwrap_or(bytes)),
             Err(_) => old.comm.clone(),
@@ -260,14 +305,15 @@ impl ProcessReader {
             let (owner, status) = parse_status(bytes);
             uid = owner.unwrap_or(uid);
             process.status = Stamped::new(Reading::Value(status), now);
+            self.amend_status(process, now);
         }
         let cgroup = self.read_membership(pid).unwrap_or_else(|| Arc::clone(&old.cgroup));
         let is_kernel_thread = old.is_kernel_thread;
         let mut identity = Identity { comm, command, uid, is_kernel_thread, cgroup, ..Identity::default() };
         if !is_kernel_thread {
-            read_program(&self.proc, pid, old, &mut identity, &mut self.buffer);
+            read_program(&self.proc, pid, &old, &mut identity, &mut self.buffer);
         }
-        if identity != **old {
+        if identity != *old {
             process.identity = Arc::new(identity);
         }
     }

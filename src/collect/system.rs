@@ -212,7 +212,7 @@ pub fn parse_swaps(bytes: &[u8]) -> Vec<SwapDevice> {
         let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         let (path, kind) = (words.next()?, words.next()?);
         Some(SwapDevice {
-            path: Text::new(path),
+            path: Text::new(super::survey::unescape(path)),
             kind: Text::new(kind),
             size: kilobytes(words.next()?),
             used: kilobytes(words.next()?),
@@ -295,6 +295,11 @@ mod tests {
         let swaps = parse_swaps(text);
         assert_eq!(swaps.len(), 1);
         assert_eq!((swaps[0].size, swaps[0].used, swaps[0].priority), (524_284 << 10, 307_200 << 10, -2));
+        let text = b"Filename\tType\tSize\tUsed\tPriority\n/srv/my\\040swap file 4 0 -2\n";
+        assert_eq!(parse_swaps(text)[0].path.escaped(), "/srv/my swap");
+        let text = b"Filename\tType\tSize\tUsed\tPriority\n/a\\040b\\134c file 4 0 -2\n/a\\09 file 4 0 -3\n";
+        assert_eq!(parse_swaps(text)[0].path.as_bytes(), b"/a b\\c");
+        assert_eq!(parse_swaps(text)[1].path.as_bytes(), b"/a\\09");
     }
 
     #[test]

@@ -56,6 +56,14 @@ pub fn write(
     for line in swap_and_pressure(report, &clock) {
         writeln!(out, "  {line}")?;
     }
+    writeln!(out, "\nWhat was done")?;
+    if report.deeds.is_empty() {
+        writeln!(out, "  nothing that was recorded")?;
+    }
+    for deed in &report.deeds {
+        let failed = if deed.is_done { "" } else { "not done: " };
+        writeln!(out, "  {}  {failed}{}", clock(deed.wall_ms), deed.told())?;
+    }
     writeln!(out, "\nWhat happened")?;
     if report.events.is_empty() {
         writeln!(out, "  nothing")?;

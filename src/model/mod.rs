@@ -6,6 +6,8 @@ pub mod census;
 pub mod cgroup;
 pub mod cgroup_query;
 pub mod cgroup_tree;
+pub mod closer;
+pub mod deed;
 pub mod field;
 pub mod group;
 pub mod histogram;

@@ -213,6 +213,8 @@ mod tests {
         let sample = Sample {
             wall_ms: 0,
             at: BootMs(600_000),
+            closer: None,
+            deeds: Vec::new(),
             interval_ms: 1000,
             host: Arc::new(host),
             system: SystemSample::default(),

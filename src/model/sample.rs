@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::closer::Closer;
+use super::deed::Deed;
 use super::key::ProcessKey;
 use super::process::ProcessSample;
 use super::reading::BootMs;
@@ -28,6 +30,12 @@ pub struct Sample {
     pub processes: Vec<Arc<ProcessSample>>,
     /// What the look cost and what it could not see.
     pub scan: Scan,
+    /// The closer look that was the last at this moment, in a sample that is recorded or was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closer: Option<Arc<Closer>>,
+    /// What was done since the sample before, in a sample that is recorded or was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deeds: Vec<Deed>,
 }
 
 impl Sample {

@@ -71,6 +71,8 @@ pub(crate) fn snapshot(processes: Vec<Arc<ProcessSample>>) -> Snapshot {
     let sample = Sample {
         wall_ms: 1_785_000_000_000,
         at: NOW,
+        closer: None,
+        deeds: Vec::new(),
         interval_ms: 1000,
         host: Arc::new(host),
         system,

@@ -199,7 +199,7 @@ mod tests {
             let (kind, part) = (cursor.number().unwrap(), cursor.bytes().unwrap());
             let mut changed = Vec::new();
             if kind == SCHEMA {
-                put(&mut changed, 9);
+                put(&mut changed, TableId::ALL.len() as u64 + 1);
                 for table in TableId::ALL {
                     let mut spec = table.spec().clone();
                     if table == TableId::Processes {
@@ -220,7 +220,7 @@ mod tests {
             }
             put_part(&mut newer, kind, &changed);
         }
-        put_part(&mut newer, TABLE, &[8, 0, 1, 3, 0, 0, 5, 0, 1, 0, 0, 84]);
+        put_part(&mut newer, TABLE, &[TableId::ALL.len() as u8, 0, 1, 3, 0, 0, 5, 0, 1, 0, 0, 84]);
         put_part(&mut newer, 77, b"what nobody knows yet");
         let head = Head {
             packing: Packing::Plain,

@@ -142,6 +142,23 @@ impl Cells for Text {
     }
 }
 
+impl Cells for String {
+    const WIDTH: usize = Text::WIDTH;
+
+    fn describe(name: &str, unit: &'static str, columns: &mut Vec<Column>) {
+        Text::describe(name, unit, columns);
+    }
+
+    fn put(&self, row: &mut Put<'_>) {
+        let number = row.texts.number(self.as_bytes());
+        row.cells.push(number);
+    }
+
+    fn take(row: &mut Take<'_>) -> Result<Self, Malformed> {
+        Text::take(row).map(|text| Self::from_utf8_lossy(text.as_bytes()).into_owned())
+    }
+}
+
 impl<T: Cells> Cells for Reading<T> {
     const WIDTH: usize = 1 + T::WIDTH;
 

@@ -4,12 +4,17 @@
 //! A quantity that is added later should be a [`Reading`]: only that can say that an older recording does not have it.
 
 use super::cells::{Cells, Column, ColumnKind, Put, Take, cells};
+use super::closer::{Part, Parts};
 use super::varint::Malformed;
 use crate::model::cgroup::{BoundGroup, CgroupLimit, CgroupVersion, Membership};
+use crate::model::cgroup_tree::{CgroupEvents, CgroupLimits, CgroupNode, CgroupStat};
+use crate::model::deed::Deed;
+use crate::model::key::ProcessKey;
 use crate::model::process::{Identity, Resident, Rollup, Stat, Status};
 use crate::model::reading::{BootMs, Reading, Stamped};
 use crate::model::runtime::Settings;
 use crate::model::sample::{Host, Scan};
+use crate::model::survey::{Segment, Setting, ShmFile, SlabCache, Tmpfs, TmpfsUse, Zone};
 use crate::model::system::{Balloon, Meminfo, Pressure, Stall, SwapDevice, SystemSample, SysvShm, Vmstat, Zram};
 use crate::model::text::Text;
 
@@ -82,7 +87,62 @@ cells! {
         rss: u64 = "bytes", pss: u64 = "bytes", pss_parts: Option<[u64; 3]> = "bytes", uss: u64 = "bytes",
         swap: u64 = "bytes", swap_pss: u64 = "bytes", anon_huge: u64 = "bytes",
     }
+    Deed {
+        wall_ms: i64 = "ms", action: Text = "", title: Text = "", target: Option<ProcessKey> = "", on: Text = "",
+        result: Text = "", is_done: bool = "", is_settled: bool = "", measured: Text = "",
+    }
+    ProcessKey { pid: u32 = "", start_time: u64 = "ticks", }
+    Parts {
+        slab: Part = "", tmpfs: Part = "", segments: Part = "", posix: Part = "", settings: Part = "", zones: Part = "",
+        dirty_background: Option<u64> = "bytes", dirty: Option<u64> = "bytes", version: CgroupVersion = "",
+        groups_left_out: u32 = "groups",
+    }
+    Part { at: BootMs = "ms", cost_us: u64 = "us", left_out: u32 = "", rows: Reading<u32> = "", }
+    SlabCache {
+        name: Text = "", active: u64 = "objects", objects: u64 = "objects", object_size: u64 = "bytes",
+        bytes: u64 = "bytes", is_reclaimable: Option<bool> = "",
+    }
+    Tmpfs { path: Text = "", kind: Text = "", device: u64 = "", usage: Reading<TmpfsUse> = "", }
+    TmpfsUse { used: u64 = "bytes", size: u64 = "bytes", inodes: u64 = "inodes", }
+    Segment {
+        key: u32 = "", id: u32 = "", uid: u32 = "", mode: u32 = "", size: u64 = "bytes", rss: Reading<u64> = "bytes",
+        swap: Reading<u64> = "bytes", attached: u64 = "attachments", creator: u32 = "pid",
+        is_creator_alive: Option<bool> = "", last: u32 = "pid", detached_s: u64 = "s", changed_s: u64 = "s",
+    } [holders,]
+    ShmFile { path: Text = "", uid: u32 = "", length: u64 = "bytes", allocated: u64 = "bytes", modified_s: i64 = "s", } [held,]
+    Setting { text: String = "", number: Option<u64> = "", }
+    Zone {
+        node: u32 = "", name: String = "", free: u64 = "bytes", min: u64 = "bytes", low: u64 = "bytes",
+        high: u64 = "bytes", managed: u64 = "bytes",
+    }
+    CgroupNode {
+        path: Text = "", at: BootMs = "ms", usage: Reading<u64> = "bytes", swap: Reading<u64> = "bytes",
+        peak: Reading<u64> = "bytes", limits: CgroupLimits = "", stat: CgroupStat = "", events: CgroupEvents = "",
+        pressure: Reading<Pressure> = "", name: Reading<Text> = "",
+    }
+    CgroupLimits {
+        max: Reading<Option<u64>> = "bytes", high: Reading<Option<u64>> = "bytes", low: Reading<Option<u64>> = "bytes",
+        min: Reading<Option<u64>> = "bytes", swap_max: Reading<Option<u64>> = "bytes",
+    }
+    CgroupStat {
+        anon: Reading<u64> = "bytes", file: Reading<u64> = "bytes", shmem: Reading<u64> = "bytes",
+        inactive_file: Reading<u64> = "bytes", kernel: Reading<u64> = "bytes", slab: Reading<u64> = "bytes",
+        sock: Reading<u64> = "bytes", page_tables: Reading<u64> = "bytes",
+    }
+    CgroupEvents {
+        low: Reading<u64> = "events", high: Reading<u64> = "events", max: Reading<u64> = "events",
+        oom: Reading<u64> = "events", oom_kill: Reading<u64> = "processes",
+    }
 }
+
+/// A setting of the kernel: its name and value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NamedSetting {
+    pub(super) key: Text,
+    pub(super) value: Reading<Setting>,
+}
+
+cells! { NamedSetting { key: Text = "", value: Reading<Setting> = "", } }
 
 /// A file of named lines has a column a line, by the kernel's name.
 macro_rules! kernel_lines {
@@ -122,6 +182,15 @@ pub(super) enum TableId {
     Zram,
     BoundGroups,
     Processes,
+    Deeds,
+    Parts,
+    Slab,
+    Tmpfs,
+    Segments,
+    ShmFiles,
+    Settings,
+    Zones,
+    Cgroups,
 }
 
 /// Appends the columns of a part of a row.
@@ -137,7 +206,7 @@ pub(super) struct TableSpec {
 }
 
 impl TableId {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Look,
         Self::Host,
         Self::Users,
@@ -146,11 +215,32 @@ impl TableId {
         Self::Zram,
         Self::BoundGroups,
         Self::Processes,
+        Self::Deeds,
+        Self::Parts,
+        Self::Slab,
+        Self::Tmpfs,
+        Self::Segments,
+        Self::ShmFiles,
+        Self::Settings,
+        Self::Zones,
+        Self::Cgroups,
+    ];
+
+    /// Those of a closer look, which is made more seldom than a sample.
+    pub(super) const CLOSER: [Self; 8] = [
+        Self::Parts,
+        Self::Slab,
+        Self::Tmpfs,
+        Self::Segments,
+        Self::ShmFiles,
+        Self::Settings,
+        Self::Zones,
+        Self::Cgroups,
     ];
 
     /// What it holds.
     pub(super) fn spec(self) -> &'static TableSpec {
-        static SPECS: std::sync::LazyLock<[TableSpec; 8]> = std::sync::LazyLock::new(|| {
+        static SPECS: std::sync::LazyLock<[TableSpec; 17]> = std::sync::LazyLock::new(|| {
             TableId::ALL.map(|table| {
                 let (name, keys, describe): (_, &[_], &[Describe]) = match table {
                     TableId::Look => ("sample", &[], &[|columns| Look::describe("", "", columns)]),
@@ -170,6 +260,15 @@ impl TableId {
                             |columns| Moving::describe("", "", columns),
                         ],
                     ),
+                    TableId::Deeds => ("action", &["place"], &[|columns| Deed::describe("", "", columns)]),
+                    TableId::Parts => ("closer_look", &[], &[|columns| Parts::describe("", "", columns)]),
+                    TableId::Slab => ("slab_cache", &["place"], &[|columns| SlabCache::describe("", "", columns)]),
+                    TableId::Tmpfs => ("tmpfs", &["place"], &[|columns| Tmpfs::describe("", "", columns)]),
+                    TableId::Segments => ("segment", &["place"], &[|columns| Segment::describe("", "", columns)]),
+                    TableId::ShmFiles => ("shm_file", &["place"], &[|columns| ShmFile::describe("", "", columns)]),
+                    TableId::Settings => ("setting", &["place"], &[|columns| NamedSetting::describe("", "", columns)]),
+                    TableId::Zones => ("zone", &["place"], &[|columns| Zone::describe("", "", columns)]),
+                    TableId::Cgroups => ("cgroup", &["place"], &[|columns| CgroupNode::describe("", "", columns)]),
                 };
                 let mut columns = Vec::new();
                 for describe in describe {

@@ -94,6 +94,13 @@
 //!   a varint each, the zigzag of new - old (wrapping), shifted right by *z*, with as many places in *z* as are zero in
 //!   all of them. In a moment column: of the sample's moment - new.
 //!
+//! # What is recorded more seldom
+//!
+//! The tables `closer_look`, `slab_cache`, `tmpfs`, `segment`, `shm_file`, `setting`, `zone` and `cgroup` hold the closer look
+//! that was the last at the sample's moment: it is made every minute, and its rows stay as they are until the next.
+//! `closer_look` has a row where there is one, and tells of each part when it was read, how that went, how many rows it has
+//! and how many were left out. The table `action` holds what was done since the sample before, mostly nothing.
+//!
 //! # Bounds
 //!
 //! A payload is at most [`MOST_PAYLOAD`] bytes, a table [`MOST_ROWS`] rows, a schema [`MOST_COLUMNS`] columns. A reader

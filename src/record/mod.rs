@@ -7,6 +7,7 @@
 pub mod account;
 mod block;
 mod cells;
+mod closer;
 mod columns;
 pub mod error;
 pub mod format;

@@ -11,7 +11,8 @@ use super::block::{Loaded, unpack};
 use super::error::RecordError;
 use super::format::{BlockKind, Head, MOST_COLUMNS};
 use super::place::{open_to_read, segments};
-use super::scan::{self, Bytes, Found, KeyPlace};
+pub use super::scan::Bytes;
+use super::scan::{self, Found, KeyPlace};
 use super::state::Maker;
 use crate::model::sample::Sample;
 

@@ -103,7 +103,7 @@ fn push_word(out: &mut Vec<u8>, program: &[u8], word: &[u8]) -> Next {
         out.extend_from_slice(word);
         return Next::Secret;
     }
-    if let Some(name) = word.strip_suffix(b":") {
+    if let Some(name) = word.strip_suffix(b":").filter(|name| !name.contains(&b'=')) {
         out.extend_from_slice(word);
         let name = unquoted(name);
         let is_authorization = name.to_ascii_lowercase().ends_with(b"authorization");

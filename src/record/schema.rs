@@ -120,7 +120,7 @@ mod tests {
             assert!(table.known.iter().enumerate().all(|(nth, known)| known.is_some_and(|(place, _)| place == nth)));
             assert!(table.absent.iter().all(|cell| *cell == 0));
         }
-        assert_eq!(schema.table(8), Err(Malformed));
+        assert_eq!(schema.table(TableId::ALL.len() as u64), Err(Malformed));
     }
 
     #[test]

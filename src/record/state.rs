@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::cells::{Cells, Put, Take};
+use super::closer::{self, CloserMaker};
 use super::columns::{Look, Moving, TableId};
 use super::redact::Redaction;
 use super::table::{RowKey, Table};
 use super::texts::Interner;
 use super::varint::Malformed;
 use crate::model::cgroup::{BoundGroup, Membership};
+use crate::model::closer::Closer;
+use crate::model::deed::Deed;
 use crate::model::key::ProcessKey;
 use crate::model::process::{Identity, ProcessSample};
 use crate::model::reading::BootMs;
@@ -20,7 +23,7 @@ use crate::model::text::Text;
 /// All tables of one sample, by [`TableId`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct State {
-    pub(super) tables: [Table; 8],
+    pub(super) tables: [Table; TableId::ALL.len()],
 }
 
 impl State {
@@ -38,6 +41,7 @@ pub(super) struct Filler {
     host: Option<Arc<Host>>,
     processes: Vec<Arc<ProcessSample>>,
     spare: Table,
+    closer: Option<Arc<Closer>>,
     redaction: Redaction,
 }
 
@@ -65,7 +69,17 @@ impl Filler {
         self.many(TableId::Swaps, (0..).zip(&sample.system.swaps));
         self.many(TableId::Zram, (0..).zip(&sample.system.zram));
         self.many(TableId::BoundGroups, (0..).zip(&sample.system.bound_groups));
+        self.many(TableId::Deeds, (0..).zip(&hidden(&sample.deeds, self.redaction)));
+        if self.has_new_closer(sample) {
+            closer::fill(&mut self.state, &mut self.texts, sample.closer.as_deref());
+            self.closer.clone_from(&sample.closer);
+        }
         self.fill_processes(sample);
+    }
+
+    /// Whether a sample has another closer look than the one before.
+    pub(super) fn has_new_closer(&self, sample: &Sample) -> bool {
+        self.closer.as_ref().map(Arc::as_ptr) != sample.closer.as_ref().map(Arc::as_ptr)
     }
 
     fn one<T: Cells>(&mut self, id: TableId, value: &T) {
@@ -141,6 +155,13 @@ fn put_identity(identity: &Identity, redaction: Redaction, put: &mut Put<'_>) {
     }
 }
 
+/// What was done, without what is to be hidden: words of a command line may be among those that tell what came of it.
+fn hidden(deeds: &[Deed], redaction: Redaction) -> Vec<Deed> {
+    let redaction = if redaction == Redaction::Nothing { redaction } else { Redaction::Secrets };
+    let hide = |text: &Text| Text::new(redaction.redact(text.as_bytes()).into_owned());
+    deeds.iter().map(|deed| Deed { title: hide(&deed.title), result: hide(&deed.result), ..deed.clone() }).collect()
+}
+
 fn moving(process: &ProcessSample) -> Moving {
     Moving {
         resident: process.resident,
@@ -163,6 +184,7 @@ pub(super) struct Maker {
     /// The rows that `processes` were made of, and by which texts.
     rows: Table,
     texts: u64,
+    closer: CloserMaker,
 }
 
 /// Control groups beyond which those that are no longer used are forgotten.
@@ -194,6 +216,8 @@ impl Maker {
             system,
             processes: self.processes.clone(),
             scan: look.scan,
+            closer: self.closer.make(state, texts, text)?,
+            deeds: all(state, TableId::Deeds, text)?,
         })
     }
 
@@ -280,7 +304,7 @@ fn process(key: RowKey, identity: Arc<Identity>, moving: &Moving) -> Result<Proc
 }
 
 /// The only row of a table; where a recording does not have it, that of a sample of which nothing was recorded.
-fn one<T: Cells>(state: &State, id: TableId, text: &dyn Fn(u64) -> Option<Text>) -> Result<T, Malformed> {
+pub(super) fn one<T: Cells>(state: &State, id: TableId, text: &dyn Fn(u64) -> Option<Text>) -> Result<T, Malformed> {
     let table = state.table(id);
     let absent: Vec<u64>;
     let cells = if table.keys.is_empty() {
@@ -293,7 +317,11 @@ fn one<T: Cells>(state: &State, id: TableId, text: &dyn Fn(u64) -> Option<Text>)
 }
 
 /// Every row of a table.
-fn all<T: Cells>(state: &State, id: TableId, text: &dyn Fn(u64) -> Option<Text>) -> Result<Vec<T>, Malformed> {
+pub(super) fn all<T: Cells>(
+    state: &State,
+    id: TableId,
+    text: &dyn Fn(u64) -> Option<Text>,
+) -> Result<Vec<T>, Malformed> {
     let rows = state.table(id).cells.chunks_exact(id.width());
     rows.map(|cells| T::take(&mut Take { cells, text })).collect()
 }

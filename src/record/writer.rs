@@ -182,7 +182,12 @@ impl<S: Sink> Writer<S> {
         }
         // An anchor costs what the last one did; the first one of a group what a delta does now.
         let price = self.anchor.as_ref().map_or(self.last_bytes, |anchor| anchor.bytes);
-        if self.of_anchor.samples >= ANCHOR_EVERY || (self.of_anchor.samples > 1 && self.of_anchor.paid >= price) {
+        // A closer look is paid for once that way, and not with every delta after it.
+        let has_more = self.of_anchor.samples >= ANCHOR_EVERY / 4 && self.filler.has_new_closer(sample);
+        if has_more
+            || self.of_anchor.samples >= ANCHOR_EVERY
+            || (self.of_anchor.samples > 1 && self.of_anchor.paid >= price)
+        {
             BlockKind::Anchor
         } else {
             BlockKind::Delta

@@ -52,6 +52,7 @@ impl Session {
     pub fn ingest(&mut self, mut sample: Sample) {
         // It is large and not kept for the past.
         self.cgroups = sample.system.cgroups.take();
+        sample.closer = None;
         let ended_before = self.history.ended().last().map(|ended| (ended.process.key, ended.at));
         self.history.push(&sample);
         if self.history.ended().last().map(|ended| (ended.process.key, ended.at)) != ended_before {
@@ -167,6 +168,8 @@ mod tests {
         Sample {
             wall_ms: second as i64 * 1000,
             at: BootMs(second * 1000),
+            closer: None,
+            deeds: Vec::new(),
             interval_ms: 1000,
             host: Arc::new(Host::default()),
             system,

@@ -22,6 +22,6 @@ pub struct SystemWish {
 pub struct SystemView {
     /// All of RAM over time.
     pub layers: LayerPoints,
-    /// The last survey; `None` before the first one, and in the past: surveys are not kept.
+    /// The last survey; `None` before the first one, and in the live past, of which surveys are not kept.
     pub survey: Option<Arc<Survey>>,
 }

@@ -3,12 +3,13 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use super::inspect::{Inspecting, Inspector, Looked};
+use super::closer::CloserLooks;
+use super::inspect::{Inspecting, Looked};
 use super::request::Request;
 use super::source::Source;
 use super::state::Session;
@@ -16,6 +17,8 @@ use super::survey::Surveys;
 use super::taping::Taping;
 use super::update::Update;
 use crate::collect::demand::Demand;
+use crate::collect::root::ProcRoot;
+use crate::model::deed::Deed;
 use crate::model::key::ProcessKey;
 use crate::model::sample::Sample;
 use crate::model::survey::{Survey, SurveyWish};
@@ -35,6 +38,8 @@ pub struct SessionHandle {
     messages: Sender<Message>,
     wish: Arc<Wish>,
     surveys: Surveys,
+    /// Ends with the thread that keeps the state.
+    over: Receiver<()>,
 }
 
 enum Message {
@@ -42,6 +47,7 @@ enum Message {
     Request(Box<Request>),
     Looked(ProcessKey, Looked),
     Record(Option<Box<Settings>>),
+    Deed(Box<Deed>),
     Survey(Option<Arc<Survey>>),
     Failed(String),
     End,
@@ -60,6 +66,8 @@ struct WishState {
     interval: Duration,
     is_new: bool,
     is_over: bool,
+    /// Whether samples are recorded.
+    is_taped: bool,
 }
 
 /// After the first sample, which holds only what can be read at once, the next one follows soon.
@@ -86,6 +94,7 @@ impl SessionHandle {
                 interval: first.interval,
                 is_new: false,
                 is_over: false,
+                is_taped: false,
             }),
             changed: Condvar::new(),
             waiting: AtomicU32::new(0),
@@ -98,11 +107,14 @@ impl SessionHandle {
         });
         surveys.ask(wish_of(&first));
         let inspector = source.inspector();
-        let collector = CollectorThread { source, wish: Arc::clone(&wish), messages: messages.clone() };
+        let root = source.survey_root();
+        let collector = CollectorThread { source, root, wish: Arc::clone(&wish), messages: messages.clone() };
         Builder::new().name("collect".into()).spawn(move || collector.run())?;
         let (waiting, back) = (Arc::clone(&wish), messages.clone());
-        Builder::new().name("session".into()).spawn(move || run(&inbox, &back, &waiting, inspector, first, publish))?;
-        Ok(Self { messages, wish, surveys })
+        let (is_running, over) = sync_channel(0);
+        let state = State { inspecting: Inspecting::new(inspector), is_running, taping: None };
+        Builder::new().name("session".into()).spawn(move || run(&inbox, &back, &waiting, state, first, publish))?;
+        Ok(Self { messages, wish, surveys, over })
     }
 
     /// Replaces the wish. It is answered at once from what is known; what has to be read for it comes with the next
@@ -125,16 +137,41 @@ impl SessionHandle {
 impl SessionHandle {
     /// Begins a recording of every further sample, in place of one that goes on; `None` ends it.
     pub fn record(&self, settings: Option<Settings>) {
+        self.wish.state.lock().unwrap_or_else(PoisonError::into_inner).is_taped = settings.is_some();
         // As above.
         let _ = self.messages.send(Message::Record(settings.map(Box::new)));
     }
+
+    /// What takes in what was done, for the recording that goes on.
+    pub fn noter(&self) -> Noter {
+        Noter { messages: self.messages.clone() }
+    }
 }
+
+/// Takes in what was done to the machine; never blocks.
+#[derive(Clone)]
+pub struct Noter {
+    messages: Sender<Message>,
+}
+
+impl Noter {
+    /// Something was done: it is recorded if a recording goes on.
+    pub fn note(&self, deed: Deed) {
+        // Where the session is over nothing is recorded any more.
+        let _ = self.messages.send(Message::Deed(Box::new(deed)));
+    }
+}
+
+/// What was done last may still have to be written: a disk that hangs does not hold up the end for longer.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 impl Drop for SessionHandle {
     fn drop(&mut self) {
         self.wish.state.lock().unwrap_or_else(PoisonError::into_inner).is_over = true;
         self.wish.changed.notify_one();
         let _ = self.messages.send(Message::End);
+        // It comes back when the other end is gone.
+        let _ = self.over.recv_timeout(LAST_WORDS);
     }
 }
 
@@ -143,22 +180,30 @@ fn wish_of(request: &Request) -> SurveyWish {
     request.system.as_ref().map(|wish| wish.survey).unwrap_or_default()
 }
 
+/// What the session's thread has beside the session itself.
+struct State {
+    inspecting: Inspecting,
+    taping: Option<Taping>,
+    /// Goes with the thread.
+    is_running: SyncSender<()>,
+}
+
 fn run(
     inbox: &Receiver<Message>,
     back: &Sender<Message>,
     wish: &Wish,
-    inspector: Option<Inspector>,
+    state: State,
     mut request: Request,
     mut publish: impl FnMut(Published),
 ) {
     let mut session = Session::default();
-    let mut inspecting = Inspecting::new(inspector);
-    let mut taping: Option<Taping> = None;
+    let State { mut inspecting, mut taping, is_running: _running } = state;
+    let last = |session: &Session| session.latest().map(|latest| Arc::clone(&latest.sample));
     while let Ok(message) = inbox.recv() {
         match message {
-            Message::Sample(sample) => {
+            Message::Sample(mut sample) => {
                 if let Some(taping) = &mut taping {
-                    taping.append(&sample);
+                    taping.append(&mut sample);
                 }
                 session.ingest(*sample);
                 wish.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -174,14 +219,27 @@ fn run(
             Message::Survey(survey) => session.take_survey(survey),
             Message::Record(settings) => {
                 // It may be of the same file: the old one lets go of it first.
-                drop(taping.take());
+                if let Some(taping) = taping.take() {
+                    taping.end(last(&session).as_deref());
+                }
                 taping = settings.map(|settings| Taping::begin(*settings));
             }
             Message::Failed(why) => {
                 publish(Published::Failed(why));
                 continue;
             }
-            Message::End => return,
+            Message::Deed(deed) => {
+                if let Some(taping) = &mut taping {
+                    taping.note(*deed);
+                }
+                continue;
+            }
+            Message::End => {
+                if let Some(taping) = taping.take() {
+                    taping.end(last(&session).as_deref());
+                }
+                return;
+            }
         }
         if let Some(mut update) = session.answer(&request) {
             update.inspection = inspecting.latest().filter(|_| !update.timeline.is_past);
@@ -193,6 +251,7 @@ fn run(
 
 struct CollectorThread {
     source: Box<dyn Source + Send>,
+    root: Option<ProcRoot>,
     wish: Arc<Wish>,
     messages: Sender<Message>,
 }
@@ -201,17 +260,28 @@ impl CollectorThread {
     fn run(mut self) {
         let mut pause = AFTER_FIRST;
         let mut missed = 0;
+        let mut looks: Option<CloserLooks> = None;
         loop {
             let began = Instant::now();
-            let (demand, interval) = {
+            let (mut demand, interval, is_taped) = {
                 let mut state = self.lock();
                 state.is_new = false;
-                (state.demand.clone(), state.interval)
+                (state.demand.clone(), state.interval, state.is_taped)
             };
+            if is_taped {
+                looks.get_or_insert_with(|| CloserLooks::new(self.root.clone()));
+            } else {
+                looks = None;
+            }
+            let is_due = looks.as_ref().is_some_and(|looks| looks.is_due(interval));
+            demand.cgroups |= is_due;
             match self.source.next(&demand, interval) {
                 Ok(_) if self.wish.waiting.load(Ordering::Relaxed) >= MOST_WAITING => missed += 1,
                 Ok(mut sample) => {
                     sample.scan.missed = std::mem::take(&mut missed);
+                    if let Some(looks) = &mut looks {
+                        looks.add_to(&mut sample, is_due);
+                    }
                     self.wish.waiting.fetch_add(1, Ordering::Relaxed);
                     if self.messages.send(Message::Sample(Box::new(sample))).is_err() {
                         return;

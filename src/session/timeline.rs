@@ -155,6 +155,8 @@ mod tests {
         let sample = Sample {
             wall_ms: 0,
             at: BootMs(second * 1000),
+            closer: None,
+            deeds: Vec::new(),
             interval_ms: 1000,
             host: Arc::new(Host::default()),
             system: SystemSample::default(),

@@ -30,7 +30,7 @@ pub struct Update {
     pub inspection: Option<Looked>,
     /// What the view of the machine asked for.
     pub system: Option<SystemView>,
-    /// The tree of control groups, while it is asked for; it is of the present alone.
+    /// The tree of control groups, while it is asked for; none in the live past, of which it is not kept.
     pub cgroups: Option<Arc<CgroupTree>>,
     /// Processes that ended before that moment and are still remembered, the latest first.
     pub ended: Arc<[Ended]>,

@@ -127,13 +127,17 @@ fn status(app: &App) -> Status {
 /// What is worth a hint at this moment, the way out last.
 fn hints(app: &App) -> Vec<(Action, &'static str)> {
     match (app.screen, app.temporality) {
-        (Screen::Processes | Screen::Leaks, _) if app.is_replay() => vec![
+        (Screen::Processes | Screen::Leaks | Screen::System | Screen::Cgroups, _) if app.is_replay() => vec![
             (Action::Earlier, "earlier"),
             (Action::Later, "later"),
             (Action::Pause, if matches!(app.temporality, Temporality::Playing(_)) { "stop" } else { "play" }),
             (Action::NextEvent, "next event"),
             (Action::Jump, "go to"),
-            (Action::ShowLeaks, if app.screen == Screen::Leaks { "list" } else { "leaks" }),
+            match app.screen {
+                Screen::System | Screen::Cgroups => (Action::Back, "back to the list"),
+                Screen::Leaks => (Action::ShowLeaks, "list"),
+                _ => (Action::ShowLeaks, "leaks"),
+            },
             (Action::Filter, "filter"),
             (Action::Help, "help"),
             (Action::Quit, "quit"),

@@ -225,6 +225,8 @@ impl Reader {
         Ok(Sample {
             wall_ms: line.wall_ms,
             at: line.at,
+            closer: None,
+            deeds: Vec::new(),
             interval_ms: line.interval_ms,
             host: Arc::clone(&self.host),
             system: self.system.clone(),

@@ -12,6 +12,7 @@
  *                                  and K files open beside what it inherits and may open 1000+K; only root can
  *                                  start them
  *   child NAME hold KIB            has KIB KiB of dirty anonymous memory
+ *   child NAME headless KIB        the same, and its main thread has ended; another lives on
  *   child NAME swapped KIB COUNT   has KIB KiB of anonymous memory in swap, which it shares with COUNT children that wait
  *   child NAME share KIB COUNT     shares KIB KiB of dirty memory (MAP_SHARED) with COUNT children that wait
  *   child NAME map FILE            has all of FILE mapped and in RAM, unchanged
@@ -336,6 +337,27 @@ static void many(long maps, long count) {
     }
 }
 
+/* What lives on says that it is ready once the main thread is a zombie. */
+static void *survive(void *unused) {
+    (void)unused;
+    char state = 0;
+    while (state != 'Z') {
+        FILE *file = fopen("/proc/self/stat", "r");
+        if (!file || fscanf(file, "%*d %*s %c", &state) != 1) fail("/proc/self/stat");
+        fclose(file);
+        wait_ms(1);
+    }
+    ready();
+    for (;;) pause();
+}
+
+static void headless(size_t bytes) {
+    touch(bytes, MAP_PRIVATE);
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, survive, NULL)) fail("pthread_create");
+    pthread_exit(NULL);
+}
+
 int main(int argc, char **argv) {
     if (argc < 3) return 2;
     const char *mode = argv[2];
@@ -343,6 +365,7 @@ int main(int argc, char **argv) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (!strcmp(mode, "stubborn")) signal(SIGTERM, SIG_IGN);
     if (!strcmp(mode, "family")) family((int)first);
+    if (!strcmp(mode, "headless")) headless((size_t)first * 1024);
     if (!strcmp(mode, "hold")) touch((size_t)first * 1024, MAP_PRIVATE);
     if (!strcmp(mode, "swapped")) swapped(first, (int)second);
     if (!strcmp(mode, "share")) share((size_t)first * 1024, (int)second);

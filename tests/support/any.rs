@@ -3,10 +3,16 @@
 use std::sync::Arc;
 
 use memtide::model::cgroup::{BoundGroup, CgroupLimit, CgroupVersion, Membership};
+use memtide::model::cgroup_tree::{CgroupNode, CgroupTree};
+use memtide::model::closer::Closer;
+use memtide::model::deed::Deed;
 use memtide::model::key::ProcessKey;
 use memtide::model::process::{Identity, ProcessSample, Resident, Rollup, Stat, Status};
 use memtide::model::reading::{BootMs, Denial, Feature, Need, Reading, Stamped};
 use memtide::model::sample::{Host, Sample, Scan};
+use memtide::model::survey::{
+    Attachment, Holders, SETTINGS, Segment, Setting, ShmFile, SlabCache, Survey, Surveyed, Tmpfs, TmpfsUse, Zone, Zones,
+};
 use memtide::model::system::{Balloon, Meminfo, Pressure, Stall, SwapDevice, SystemSample, SysvShm, Vmstat, Zram};
 use memtide::model::text::Text;
 use proptest::prelude::*;
@@ -123,6 +129,8 @@ impl Dice {
         Sample {
             wall_ms: self.number() as i64,
             at,
+            closer: self.closer(before, at),
+            deeds: (0..self.below(6).saturating_sub(4)).map(|_| self.deed()).collect(),
             interval_ms: self.number(),
             host,
             system: self.system(at),
@@ -134,6 +142,131 @@ impl Dice {
                 is_hiding: self.is(),
                 missed: self.small(),
             },
+        }
+    }
+
+    fn closer(&mut self, before: Option<&Sample>, at: BootMs) -> Option<Arc<Closer>> {
+        match (before.and_then(|before| before.closer.clone()), self.below(4)) {
+            (Some(before), 1..) => Some(before),
+            (_, 0) => Some(Arc::new(Closer::of(self.survey(at), &self.tree(at)))),
+            _ => None,
+        }
+    }
+
+    fn deed(&mut self) -> Deed {
+        Deed {
+            wall_ms: self.number() as i64,
+            action: self.text(),
+            title: self.text(),
+            target: self.option(|dice| ProcessKey { pid: dice.small(), start_time: dice.number() }),
+            on: self.text(),
+            result: self.text(),
+            is_done: self.is(),
+            is_settled: self.is(),
+            measured: self.text(),
+        }
+    }
+
+    fn surveyed<T>(&mut self, at: BootMs, value: impl FnOnce(&mut Self) -> T) -> Surveyed<T> {
+        let reading = self.reading(value);
+        Surveyed { reading, at, cost_us: self.number(), left_out: self.small() }
+    }
+
+    fn several<T>(&mut self, one: impl Fn(&mut Self) -> T) -> Arc<[T]> {
+        (0..self.below(4)).map(|_| one(self)).collect()
+    }
+
+    fn survey(&mut self, at: BootMs) -> Survey {
+        Survey {
+            slab: self.surveyed(at, |dice| {
+                dice.several(|dice| SlabCache {
+                    name: dice.text(),
+                    active: dice.number(),
+                    objects: dice.number(),
+                    object_size: dice.number(),
+                    bytes: dice.number(),
+                    is_reclaimable: dice.option(Self::is),
+                })
+            }),
+            tmpfs: self.surveyed(at, |dice| {
+                dice.several(|dice| Tmpfs {
+                    path: dice.text(),
+                    kind: dice.text(),
+                    device: dice.number(),
+                    usage: dice.reading(|dice| TmpfsUse {
+                        used: dice.number(),
+                        size: dice.number(),
+                        inodes: dice.number(),
+                    }),
+                })
+            }),
+            segments: self.surveyed(at, |dice| {
+                dice.several(|dice| Segment {
+                    key: dice.small(),
+                    id: dice.small(),
+                    uid: dice.small(),
+                    mode: dice.small(),
+                    size: dice.number(),
+                    rss: dice.reading(Self::number),
+                    swap: dice.reading(Self::number),
+                    attached: dice.number(),
+                    creator: dice.small(),
+                    is_creator_alive: dice.option(Self::is),
+                    last: dice.small(),
+                    holders: Holders::default(),
+                    detached_s: dice.number(),
+                    changed_s: dice.number(),
+                })
+            }),
+            posix: self.surveyed(at, |dice| {
+                dice.several(|dice| ShmFile {
+                    path: dice.text(),
+                    uid: dice.small(),
+                    length: dice.number(),
+                    allocated: dice.number(),
+                    modified_s: dice.number() as i64,
+                    held: Attachment::NobodySeen,
+                })
+            }),
+            settings: self.surveyed(at, |dice| {
+                let value = |dice: &mut Self| Setting { text: "60".into(), number: dice.option(Self::number) };
+                SETTINGS.iter().map(|_| dice.reading(value)).collect()
+            }),
+            zones: self.surveyed(at, |dice| Zones {
+                zones: (0..dice.below(3)).map(|_| dice.zone()).collect(),
+                dirty_background: dice.option(Self::number),
+                dirty: dice.option(Self::number),
+            }),
+            ..Survey::default()
+        }
+    }
+
+    fn tree(&mut self, at: BootMs) -> CgroupTree {
+        let mut nodes = Vec::new();
+        for _ in 0..self.below(5) {
+            let mut node = CgroupNode { at, ..CgroupNode::found(self.text()) };
+            node.usage = self.reading(Self::number);
+            node.limits.max = self.reading(|dice| dice.option(Self::number));
+            node.limits.swap_max = self.reading(|dice| dice.option(Self::number));
+            node.stat.page_tables = self.reading(Self::number);
+            node.events.oom_kill = self.reading(Self::number);
+            node.pressure = self.reading(|dice| Pressure { some: dice.stall(), full: dice.stall() });
+            node.name = self.reading(Self::text);
+            nodes.push(Arc::new(node));
+        }
+        let version = if self.is() { CgroupVersion::V1 } else { CgroupVersion::V2 };
+        CgroupTree { version, nodes, left_out: self.small() }
+    }
+
+    fn zone(&mut self) -> Zone {
+        Zone {
+            node: self.small(),
+            name: "Normal".into(),
+            free: self.number(),
+            min: self.number(),
+            low: self.number(),
+            high: self.number(),
+            managed: self.number(),
         }
     }
 

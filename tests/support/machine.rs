@@ -54,6 +54,8 @@ pub fn sample(crowd: Crowd, second: u64) -> Sample {
     Sample {
         wall_ms: 1_785_000_000_000 + second as i64 * 1000,
         at,
+        closer: None,
+        deeds: Vec::new(),
         interval_ms: 1000,
         host: Arc::new(Host {
             name: "web-1".into(),

@@ -15,6 +15,7 @@ pub mod node;
 pub mod programs;
 pub mod pty;
 pub mod recordings;
+pub mod replayed;
 pub mod require;
 pub mod screen;
 pub mod server;

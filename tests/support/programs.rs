@@ -95,6 +95,11 @@ impl Program {
         child(name, &["deleted", file.to_str().unwrap(), &kib.to_string()])
     }
 
+    /// A process with `kib` KiB of dirty memory whose main thread has ended, while another lives on.
+    pub fn headless(name: &str, kib: u32) -> Self {
+        child(name, &["headless", &kib.to_string()])
+    }
+
     /// A process with `count` open files beside its standard ones.
     pub fn opener(name: &str, count: u32) -> Self {
         child(name, &["open", &count.to_string()])

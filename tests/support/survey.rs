@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use memtide::model::closer::Closer;
 use memtide::model::reading::{BootMs, Denial, Feature, Need, Reading};
 use memtide::model::survey::{
     Attachment, Extent, Holders, Loose, LooseKind, SETTINGS, Segment, Setting, ShmFile, SlabCache, Survey, Surveyed,
@@ -20,7 +21,7 @@ const AT: BootMs = BootMs(BOOT_MS + 147_000);
 const WALL_S: i64 = 1_785_000_147;
 
 fn surveyed<T: Clone>(values: &[T]) -> Surveyed<Arc<[T]>> {
-    Surveyed { reading: Reading::Value(values.into()), at: AT, cost_us: 1500 }
+    Surveyed { reading: Reading::Value(values.into()), at: AT, cost_us: 1500, left_out: 0 }
 }
 
 fn held(pids: &[u32]) -> Holders {
@@ -118,7 +119,7 @@ pub fn typical() -> Survey {
         loose: surveyed(&loose),
         extent: Extent { processes: 13, seen: 13, ..Extent::default() },
         settings: surveyed(&settings(|_| true)),
-        zones: Surveyed { reading: Reading::Value(zones()), at: AT, cost_us: 400 },
+        zones: Surveyed { reading: Reading::Value(zones()), at: AT, cost_us: 400, left_out: 0 },
     }
 }
 
@@ -154,7 +155,7 @@ pub fn old() -> Survey {
         slab: Surveyed { reading: Reading::Unsupported(Need::Feature(Feature::SlabInfo)), ..Surveyed::pending() },
         segments: surveyed(&segments),
         settings: surveyed(&settings(|key| !key.contains("watermark") && key != "zswap")),
-        zones: Surveyed { reading: Reading::Value(zones), at: AT, cost_us: 400 },
+        zones: Surveyed { reading: Reading::Value(zones), at: AT, cost_us: 400, left_out: 0 },
         ..typical
     }
 }
@@ -201,4 +202,17 @@ fn zones() -> Zones {
         dirty_background: Some(21 * MIB),
         dirty: Some(42 * MIB),
     }
+}
+
+/// A closer look as it is recorded: the usual survey, and the control groups of the machine in that second.
+pub fn closer(second: u64) -> Closer {
+    let sample = super::machine::sample(super::machine::Crowd::Server, second);
+    let mut survey = typical();
+    survey.slab.at = sample.at;
+    survey.tmpfs.at = sample.at;
+    survey.segments.at = sample.at;
+    survey.posix.at = sample.at;
+    survey.settings.at = sample.at;
+    survey.zones.at = sample.at;
+    Closer::of(survey, sample.system.cgroups.as_deref().unwrap())
 }

@@ -6,7 +6,7 @@ use super::Caches;
 use crate::act::effect::{DropLevel, Plan, Refusal};
 use crate::act::rights::{Missing, has_capability, may_write};
 use crate::act::run::number;
-use crate::act::swap::{Room, devices, path_of};
+use crate::act::swap::{Room, devices};
 use crate::collect::root::ProcRoot;
 use crate::model::shell::quote;
 use crate::units::Bytes;
@@ -52,7 +52,8 @@ fn drop_refusal(level: DropLevel, root: &ProcRoot) -> Option<Refusal> {
 
 pub(super) fn recycle_swap(root: &ProcRoot) -> Plan {
     let devices = devices(root);
-    let names: Vec<String> = devices.iter().map(|device| quote(&String::from_utf8_lossy(&path_of(device)))).collect();
+    let names: Vec<String> =
+        devices.iter().map(|device| quote(&String::from_utf8_lossy(device.path.as_bytes()))).collect();
     let targets = devices
         .iter()
         .map(|device| format!("{}  {} of {} used", device.path.escaped(), Bytes(device.used), Bytes(device.size)));
@@ -143,6 +144,6 @@ mod tests {
         let (_folder, empty) = root(500_000, "/swap\\040file file 512000 0 -2\n");
         let plan = recycle_swap(&empty);
         assert_eq!(plan.refusal.unwrap().reason, "Nothing lies in swap.");
-        assert_eq!(plan.targets, ["/swap\\040file  0 of 500M used"]);
+        assert_eq!(plan.targets, ["/swap file  0 of 500M used"]);
     }
 }

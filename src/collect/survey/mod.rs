@@ -28,6 +28,7 @@ pub use self::segments::parse_segments;
 pub use self::setting::{parse_setting, parse_zoneinfo};
 pub use self::slab::parse_slabinfo;
 pub use self::tmpfs::parse_mountinfo;
+pub(super) use self::tmpfs::unescape;
 
 /// Makes surveys of one machine, one after another.
 pub struct Surveyor {
@@ -106,13 +107,13 @@ impl Surveyor {
         }
         if is_due(&self.survey.posix, at, LEAST_AGE_MS, share) {
             let listed = timed(at, || list_files(&self.root));
-            self.survey.posix = Surveyed { reading: Reading::Pending, at, cost_us: listed.cost_us };
+            self.survey.posix = Surveyed { reading: Reading::Pending, at, cost_us: listed.cost_us, left_out: 0 };
             self.files = listed.reading;
         }
         if is_due(&self.survey.segments, at, LEAST_AGE_MS, share) {
             let is_hiding = !self.root.proc.join("1").exists();
             let read = timed(at, || read_segments(&self.root, &mut self.buffer, is_hiding));
-            self.survey.segments = Surveyed { reading: Reading::Pending, at, cost_us: read.cost_us };
+            self.survey.segments = Surveyed { reading: Reading::Pending, at, cost_us: read.cost_us, left_out: 0 };
             self.segments = read.reading;
         }
     }
@@ -139,7 +140,8 @@ impl Surveyor {
         let cost_us = thread_cpu_us().saturating_sub(before);
         self.lap_us += cost_us;
         let known = self.holders.known();
-        self.survey.loose = Surveyed { reading: Reading::Value(known.loose().into()), at: self.lap_began, cost_us };
+        self.survey.loose =
+            Surveyed { reading: Reading::Value(known.loose().into()), at: self.lap_began, cost_us, left_out: 0 };
         self.survey.extent = known.extent;
     }
 
@@ -168,7 +170,7 @@ fn attachment(known: &Lap, found: &Found, is_complete: bool) -> Attachment {
 fn timed<T>(at: BootMs, read: impl FnOnce() -> Reading<T>) -> Surveyed<T> {
     let before = thread_cpu_us();
     let reading = read();
-    Surveyed { reading, at, cost_us: thread_cpu_us().saturating_sub(before) }
+    Surveyed { reading, at, cost_us: thread_cpu_us().saturating_sub(before), left_out: 0 }
 }
 
 /// Whether a part is old enough that reading it again keeps within its share of a core.
@@ -189,7 +191,7 @@ mod tests {
     fn what_is_dear_is_read_less_often() {
         assert_eq!(age_allowed(2_000, 500, 0.02), 2_000);
         assert_eq!(age_allowed(2_000, 100_000, 0.02), 5_000);
-        let part = |at, cost_us| Surveyed { reading: Reading::Value(()), at: BootMs(at), cost_us };
+        let part = |at, cost_us| Surveyed { reading: Reading::Value(()), at: BootMs(at), cost_us, left_out: 0 };
         assert!(is_due(&Surveyed::<()>::pending(), BootMs(1), 2_000, 0.02));
         assert!(!is_due(&part(10_000, 100_000), BootMs(14_000), 2_000, 0.02));
         assert!(is_due(&part(10_000, 100_000), BootMs(15_000), 2_000, 0.02));

@@ -108,8 +108,8 @@ pub(super) fn parse_device(word: &[u8], radix: u32) -> Option<u64> {
     Some(makedev(u32::from_str_radix(major, radix).ok()?, u32::from_str_radix(minor, radix).ok()?))
 }
 
-/// Blanks, tabs, newlines and backslashes are written as three octal digits.
-fn unescape(path: &[u8]) -> Vec<u8> {
+/// Blanks, tabs, newlines and backslashes are written as three octal digits, by mountinfo and by swaps alike.
+pub(in crate::collect) fn unescape(path: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some((byte, after)) = rest.split_first() {

@@ -36,6 +36,7 @@ pub fn page(report: &Report, moment: impl Fn(i64) -> String) -> String {
                 (growers(report, &moment))
                 h2 { "Swap and pressure" }
                 ul { @for line in swap_and_pressure(report, &moment) { li { (line) } } }
+                (deeds(report, &moment))
                 (events(report, &moment))
                 footer.muted { "memtide " (env!("CARGO_PKG_VERSION")) }
             }
@@ -121,6 +122,21 @@ fn growers(report: &Report, moment: &impl Fn(i64) -> String) -> Markup {
                     @if life.has_ended { ", ended " (moment(life.wall_ms[1])) }
                 }
                 (chart(&Chart { title: "", class: "life", course: &life.course, top: None, unit: bytes, span }, moment))
+            }
+        }
+    }
+}
+
+fn deeds(report: &Report, moment: &impl Fn(i64) -> String) -> Markup {
+    html! {
+        h2 { "What was done" }
+        @if report.deeds.is_empty() { p { "Nothing that was recorded." } }
+        table {
+            @for deed in &report.deeds {
+                tr.action {
+                    td.text { (moment(deed.wall_ms)) }
+                    td.text { @if !deed.is_done { strong { "not done: " } } (deed.told()) }
+                }
             }
         }
     }

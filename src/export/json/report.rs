@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::story::story;
 use crate::analyze::report::{Course, Life, Report};
+use crate::model::deed::Deed;
 use crate::model::process::ProcessSample;
 
 /// A report, with its numbers unrounded.
@@ -34,6 +35,7 @@ pub fn report(report: &Report) -> Json {
         "swapped_out": report.swapped.map(|[_, written]| written),
         "oom_kills": report.oom_kills,
         "events": events.collect::<Vec<_>>(),
+        "actions": report.deeds.iter().map(deed).collect::<Vec<_>>(),
     })
 }
 
@@ -42,6 +44,18 @@ fn course(course: &Course) -> Json {
     let point = |point: &f32| if point.is_finite() { json!(point) } else { Json::Null };
     let highest = course.highest.map(|(value, wall_ms)| json!({"value": value, "wall_ms": wall_ms}));
     json!({"highest": highest, "points": course.points.iter().map(point).collect::<Vec<_>>()})
+}
+
+fn deed(deed: &Deed) -> Json {
+    json!({
+        "wall_ms": deed.wall_ms,
+        "action": deed.action.escaped(),
+        "title": deed.title.escaped(),
+        "on": deed.on.escaped(),
+        "result": deed.result.escaped(),
+        "is_done": deed.is_done,
+        "measured": deed.measured.escaped(),
+    })
 }
 
 fn largest(process: &ProcessSample) -> Json {

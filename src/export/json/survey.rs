@@ -127,7 +127,7 @@ mod tests {
             held: Attachment::Nobody,
         }]);
         let mut known = Survey {
-            posix: Surveyed { reading: Reading::Value(files), at: BootMs(0), cost_us: 0 },
+            posix: Surveyed { reading: Reading::Value(files), at: BootMs(0), cost_us: 0, left_out: 0 },
             ..Survey::default()
         };
         known.slab.reading = Reading::Denied(Denial::Root);

@@ -133,6 +133,8 @@ pub fn catalogue() -> Vec<Family> {
     let sample = Sample {
         wall_ms: 0,
         at: BootMs(0),
+        closer: None,
+        deeds: Vec::new(),
         interval_ms: 0,
         host: Arc::default(),
         system: SystemSample::default(),

@@ -72,6 +72,8 @@ pub enum Of {
     Processes(Vec<&'static ProcessField>, Option<Query>),
     /// The machine: all its fields.
     Machine,
+    /// What was done to it.
+    Deeds,
 }
 
 impl Of {
@@ -84,6 +86,11 @@ impl Of {
             }
             Self::Machine => {
                 columns.extend(SYSTEM_FIELDS.iter().map(|field| Column { key: field.key, kind: kind(field.unit) }));
+            }
+            Self::Deeds => {
+                columns.extend(["action", "title", "target", "result"].map(|key| Column { key, kind: Kind::Text }));
+                columns.extend(["is_done", "is_settled"].map(|key| Column { key, kind: Kind::Whole }));
+                columns.push(Column { key: "measured", kind: Kind::Text });
             }
         }
         columns
@@ -109,6 +116,19 @@ impl Of {
                 cells.extend(place());
                 cells.extend(SYSTEM_FIELDS.iter().map(|field| cell(field.unit, (field.get)(snapshot))));
                 encoder.row(&cells)
+            }
+            Self::Deeds => {
+                for deed in &sample.deeds {
+                    // When it was done, and not when the sample was taken.
+                    cells.clear();
+                    cells.extend([Cell::Whole(deed.wall_ms), Cell::Text(Cow::Borrowed(&*host))]);
+                    let words = [&deed.action, &deed.title, &deed.on, &deed.result];
+                    cells.extend(words.map(|text| Cell::Text(text.escaped())));
+                    cells.extend([deed.is_done, deed.is_settled].map(|is| Cell::Whole(i64::from(is))));
+                    cells.push(Cell::Text(deed.measured.escaped()));
+                    encoder.row(&cells)?;
+                }
+                Ok(())
             }
         }
     }

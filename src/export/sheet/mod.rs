@@ -170,6 +170,9 @@ impl<'a> About<'a> {
                     let cost = surveyed.cost_us as f64 / 1000.0;
                     sheet.note(format!("Read {age} s ago in {cost:.1} ms."), Tone::Muted);
                 }
+                if surveyed.left_out > 0 {
+                    sheet.note(format!("{} more are not recorded.", surveyed.left_out), Tone::Muted);
+                }
                 Some(value)
             }
             Reading::Pending => {

@@ -81,7 +81,7 @@ mod tests {
             _ => Reading::Denied(Denial::Root),
         };
         let values = SETTINGS.iter().map(|spec| value(spec.key)).collect();
-        let settings_read = Surveyed { reading: Reading::Value(values), at: BootMs(0), cost_us: 0 };
+        let settings_read = Surveyed { reading: Reading::Value(values), at: BootMs(0), cost_us: 0, left_out: 0 };
         let survey = Survey { settings: settings_read, ..Survey::default() };
         let snapshot = snapshot(Vec::new());
         let sheet = settings(&about(&snapshot, Some(&survey)));
@@ -94,7 +94,7 @@ mod tests {
     fn a_zone_says_where_it_stands() {
         let zone = |free| Zone { name: "Normal".into(), free, min: 10, low: 20, high: 30, managed: 99, node: 0 };
         let all = Zones { zones: [5, 15, 25, 35].map(zone).to_vec(), ..Zones::default() };
-        let read = Surveyed { reading: Reading::Value(all), at: BootMs(0), cost_us: 0 };
+        let read = Surveyed { reading: Reading::Value(all), at: BootMs(0), cost_us: 0, left_out: 0 };
         let survey = Survey { zones: read, ..Survey::default() };
         let snapshot = snapshot(Vec::new());
         let sheet = zones(&about(&snapshot, Some(&survey)));

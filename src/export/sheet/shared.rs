@@ -228,9 +228,13 @@ pub fn posix(about: &About<'_>) -> Sheet {
         sheet.note(said, Tone::Bad);
     }
     extent(about, &mut sheet);
+    // Before the first look at all processes, and in a recording, which has none.
+    let is_looked_at = about.survey.is_some_and(|survey| survey.extent.processes > 0);
     sheet.fill(files.iter().map(|file| {
         let (word, tone) = tone_of(file.standing());
+        let (word, tone) = if is_looked_at { (word, tone) } else { ("-", Tone::Plain) };
         let who = match &file.held {
+            _ if !is_looked_at => "who has it was not looked at".to_owned(),
             Attachment::Held(found) => holders(about, found),
             Attachment::Nobody => "nobody has it".to_owned(),
             Attachment::NobodySeen => "nobody has it as far as can be seen".to_owned(),
@@ -292,7 +296,7 @@ mod tests {
     use crate::model::testing::{process, snapshot};
 
     fn surveyed<T, const N: usize>(values: [T; N]) -> Surveyed<Arc<[T]>> {
-        Surveyed { reading: Reading::Value(values.into()), at: BootMs(0), cost_us: 0 }
+        Surveyed { reading: Reading::Value(values.into()), at: BootMs(0), cost_us: 0, left_out: 0 }
     }
 
     fn held(pids: &[u32]) -> Holders {

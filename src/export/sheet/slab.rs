@@ -79,7 +79,7 @@ mod tests {
             is_reclaimable: Some(true),
         };
         let caches = [cache("dentry", 40, 100), cache("empty", 0, 0)];
-        let slabs = Surveyed { reading: Reading::Value(caches.into()), at: BootMs(0), cost_us: 0 };
+        let slabs = Surveyed { reading: Reading::Value(caches.into()), at: BootMs(0), cost_us: 0, left_out: 0 };
         let survey = Survey { slab: slabs, ..Survey::default() };
         let snapshot = snapshot(Vec::new());
         let shown = text(&slab(&about(&snapshot, Some(&survey))));

@@ -11,11 +11,13 @@ pub use setting::{SETTINGS, Setting, SettingSpec, Zone, Zones};
 pub use shared::{Attachment, Extent, Holders, Loose, LooseKind, Segment, ShmFile, Standing, Tmpfs, TmpfsUse};
 pub use slab::SlabCache;
 
+use serde::{Deserialize, Serialize};
+
 use super::reading::{BootMs, Reading};
 use super::sample::Sample;
 
 /// A part of a survey: the reading, when it was made, and what it cost.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Surveyed<T> {
     /// The reading.
     pub reading: Reading<T>,
@@ -23,12 +25,14 @@ pub struct Surveyed<T> {
     pub at: BootMs,
     /// CPU time that it took, microseconds.
     pub cost_us: u64,
+    /// Things that were read and are not kept, because there are too many.
+    pub left_out: u32,
 }
 
 impl<T> Surveyed<T> {
     /// Not read yet.
     pub fn pending() -> Self {
-        Self { reading: Reading::Pending, at: BootMs(0), cost_us: 0 }
+        Self { reading: Reading::Pending, at: BootMs(0), cost_us: 0, left_out: 0 }
     }
 
     /// What was read, if anything.
@@ -38,7 +42,7 @@ impl<T> Surveyed<T> {
 }
 
 /// Everything that was looked at. What was not asked for is `Pending`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Survey {
     /// `/proc/slabinfo`, the largest cache first.
     pub slab: Surveyed<Arc<[SlabCache]>>,

@@ -1,11 +1,13 @@
 //! The settings of the kernel that decide what becomes of memory, each with what its present value does here.
 
+use serde::{Deserialize, Serialize};
+
 use super::Reading;
 use crate::model::system::Meminfo;
 use crate::units::Bytes;
 
 /// A value as the kernel writes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
     /// Its words; of a choice (`always [madvise] never`) the one in brackets.
     pub text: String,
@@ -14,7 +16,7 @@ pub struct Setting {
 }
 
 /// A memory zone and its watermarks (`/proc/zoneinfo`), bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Zone {
     /// NUMA node.
     pub node: u32,
@@ -33,7 +35,7 @@ pub struct Zone {
 }
 
 /// All zones, and what the kernel makes of the limits of dirty pages.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Zones {
     /// Zones that have memory.
     pub zones: Vec<Zone>,

@@ -1,10 +1,12 @@
 //! Shared memory: file systems in RAM, segments, and files that no path leads to.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::reading::Reading;
 use crate::model::text::Text;
 
 /// A mounted file system in RAM (tmpfs, devtmpfs, ramfs), once however often it is mounted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tmpfs {
     /// Where it is mounted, the shortest path if there are several.
     pub path: Text,
@@ -17,7 +19,7 @@ pub struct Tmpfs {
 }
 
 /// How full a file system in RAM is (statfs(2)).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TmpfsUse {
     /// Bytes of file contents, in RAM and in swap.
     pub used: u64,
@@ -28,7 +30,7 @@ pub struct TmpfsUse {
 }
 
 /// A System V shared memory segment (proc_sysvipc(5)).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// `key` of shmget(2); 0 is private.
     pub key: u32,
@@ -107,7 +109,7 @@ impl Segment {
 }
 
 /// Which processes have something open or mapped.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holders {
     /// The first of them, by pid.
     pub pids: Vec<u32>,
@@ -129,7 +131,7 @@ impl Holders {
 }
 
 /// How much was looked at to find out who holds what.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extent {
     /// Processes there are.
     pub processes: u32,
@@ -153,18 +155,19 @@ impl Extent {
 }
 
 /// Who has a file open or mapped, as far as that is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Attachment {
     /// These have it.
     Held(Holders),
     /// Nobody has it.
     Nobody,
     /// Nobody has it among those that were seen.
+    #[default]
     NobodySeen,
 }
 
 /// A file below `/dev/shm`: a POSIX shared memory object (shm_overview(7)) or semaphore.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShmFile {
     /// Its path.
     pub path: Text,
@@ -192,7 +195,7 @@ impl ShmFile {
 }
 
 /// Which kind of memory a file without a path is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LooseKind {
     /// A file of a tmpfs that was removed while somebody had it.
     Deleted,
@@ -214,7 +217,7 @@ impl LooseKind {
 }
 
 /// Shared memory that only open descriptors and mappings keep.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loose {
     /// Its path or name as it was.
     pub path: Text,

@@ -1,9 +1,11 @@
 //! Slab by cache.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::text::Text;
 
 /// A cache of the slab allocator (slabinfo(5)).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlabCache {
     /// Its name; merged caches have the name of one of them.
     pub name: Text,

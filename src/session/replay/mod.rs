@@ -19,14 +19,16 @@ use std::time::{Duration, Instant};
 use self::past::Past;
 use self::view::{Shown, View};
 use super::request::{Hunt, Request};
+use super::system::SystemView;
 use super::thread::Published;
 use super::update::{Replay, Timespan, Update};
 use crate::analyze::events::Event;
+use crate::analyze::layers::LayerPoints;
 use crate::model::judgement::Analysis;
 use crate::model::reading::BootMs;
 use crate::model::sample::Sample;
 use crate::model::snapshot::Snapshot;
-use crate::record::reader::Reader;
+use crate::record::reader::{Bytes, Reader};
 
 /// Samples that can be walked through. Moments are milliseconds since the epoch.
 pub trait Recording {
@@ -40,7 +42,7 @@ pub trait Recording {
     fn span(&self) -> Option<[i64; 2]>;
 }
 
-impl Recording for Reader {
+impl<B: Bytes> Recording for Reader<B> {
     fn next(&mut self) -> Option<Sample> {
         self.next()
     }
@@ -255,7 +257,8 @@ impl<R: Recording> Player<R> {
                 self.past.approach(goal);
             }
         }
-        ControlFlow::Continue(())
+        // The last step may have been the last of all: nobody would ask again.
+        if self.goal().is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
     fn publish(&mut self, publish: &mut impl FnMut(Published)) {
@@ -264,6 +267,12 @@ impl<R: Recording> Player<R> {
         let is_judged = self.past.at() == Some(wall_ms);
         let known = if is_judged { self.past.answer(&Request { at: None, ..self.request.clone() }) } else { None };
         let mut update = known.unwrap_or_else(|| unjudged(&shown, &self.request));
+        // A closer look is recorded now and then: the last one is shown, and tells its age.
+        let closer = shown.snapshot.sample.closer.as_deref();
+        update.cgroups = closer.filter(|_| self.request.demand.cgroups).map(|closer| Arc::clone(&closer.cgroups));
+        if let Some(system) = &mut update.system {
+            system.survey = closer.map(|closer| Arc::clone(&closer.survey));
+        }
         let [oldest, newest] = self.view.span();
         update.timeline = Timespan {
             oldest: self.position(oldest),
@@ -307,7 +316,10 @@ fn unjudged(shown: &Shown, request: &Request) -> Update {
         replay: None,
         inspection: None,
         cgroups: None,
-        system: None,
+        system: request
+            .system
+            .as_ref()
+            .map(|wish| SystemView { layers: LayerPoints::unknown(wish.points), survey: None }),
         taped: None,
     }
 }

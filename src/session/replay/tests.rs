@@ -54,6 +54,8 @@ fn sample(second: u64, at: u64, processes: Vec<Arc<ProcessSample>>) -> Sample {
     Sample {
         wall_ms: BEGAN + second as i64 * 1000,
         at: BootMs(at * 1000),
+        closer: None,
+        deeds: Vec::new(),
         interval_ms: 1000,
         host: Arc::new(Host { clock_ticks: 100, ..Host::default() }),
         system,

@@ -11,8 +11,14 @@ use crate::tui::event::time_of_day;
 use crate::tui::theme::{Role, Theme};
 
 /// How much an event matters where several fall on one column: the first of these is shown.
-const ORDER: [EventKind; 5] =
-    [EventKind::OomKill, EventKind::Verdict, EventKind::SwapStorm, EventKind::Ended, EventKind::Started];
+const ORDER: [EventKind; 6] = [
+    EventKind::OomKill,
+    EventKind::Action,
+    EventKind::Verdict,
+    EventKind::SwapStorm,
+    EventKind::Ended,
+    EventKind::Started,
+];
 
 /// Draws the bar on one line: the recording's ends, its events as far as they are known, and the moment shown.
 pub fn draw(buf: &mut Buffer, area: Rect, update: &Update, replay: &Replay, theme: &Theme) {
@@ -56,5 +62,6 @@ fn role(kind: EventKind) -> Role {
         EventKind::OomKill | EventKind::Verdict => Role::Danger,
         EventKind::SwapStorm => Role::Warn,
         EventKind::Started | EventKind::Ended => Role::Text,
+        EventKind::Action => Role::Title,
     }
 }

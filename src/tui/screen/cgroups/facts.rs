@@ -73,6 +73,10 @@ fn heading<'a>(panel: &Cgroups, row: &CgroupRow<'_>, theme: &'a Theme) -> Pieces
     if let Some(filter) = &panel.filter {
         pieces.add("filter:", filter.to_string(), Role::Text);
     }
+    let age = row.snapshot.sample.at.since(row.node.at);
+    if age > row.snapshot.fresh_ms() {
+        pieces.add("read", format!("{} s before", age / 1000), Role::Muted);
+    }
     let left_out = row.census.tree.left_out;
     if left_out > 0 {
         pieces.add("too many groups: left out", left_out.to_string(), Role::Warn);

@@ -43,10 +43,10 @@ pub(super) fn draw(panel: &Cgroups, buf: &mut Buffer, area: Rect, update: &Updat
     let columns = layout(area.width, panel.is_comparing());
     draw_head(panel, buf, Rect { height: 1, ..area }, &columns, theme);
     let Some(census) = &panel.census else {
-        let text = if update.timeline.is_past {
-            " control groups are shown as they are now: press l to return to the present"
-        } else {
-            " reading the control groups"
+        let text = match (&update.replay, update.timeline.is_past) {
+            (Some(_), _) => " the recording does not have the control groups at this moment",
+            (None, true) => " control groups are shown as they are now: press l to return to the present",
+            (None, false) => " reading the control groups",
         };
         put(buf, area.x, area.y + 1, area.width, text, theme.style(Role::Muted));
         return;

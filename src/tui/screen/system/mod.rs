@@ -222,7 +222,11 @@ fn human(bytes: u64) -> String {
 /// What sheets are made from at the moment that is shown.
 fn about(update: &Update) -> About<'_> {
     let survey = update.system.as_ref().and_then(|system| system.survey.as_deref());
-    let without = if update.timeline.is_past { "Not kept of the past: l shows the present" } else { "Not read yet" };
+    let without = match (&update.replay, update.timeline.is_past) {
+        (Some(_), _) => "The recording does not have it: who made it was older, or made no closer look yet",
+        (None, true) => "Not kept of the past: l shows the present",
+        (None, false) => "Not read yet",
+    };
     About { snapshot: &update.snapshot, survey, without, size: &human, tells_age: true }
 }
 
