@@ -6,6 +6,7 @@ mod config;
 mod diagnose;
 mod export;
 mod free;
+mod guard;
 mod inspect;
 mod live;
 mod ps;
@@ -45,6 +46,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::Repair(args)) => repair::run(&args),
         Some(Command::Act(args)) => act::run(args, &cli.common),
+        Some(Command::Guard(args)) => guard::run(&args, &cli.common),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Serve(args)) => serve::run(&args, &cli.common),
         Some(Command::Config(args)) => config::run(&args, &cli.common),

@@ -10,6 +10,7 @@
 //! A third thread, [`inspect`], looks at one process whole for as long as a face shows it.
 //! What is too dear for a sample is surveyed beside it, on a thread that lives while a request wishes for it.
 
+pub mod guard;
 pub mod inspect;
 pub mod replay;
 pub mod request;
