@@ -194,7 +194,7 @@ mod tests {
         run(&Hook { command, environment: &environment, input: b"{\"facts\":1}\n", timeout, oom_score_adj: 0 })
     }
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[test]
     fn facts_come_in_the_environment_and_on_standard_input() {

@@ -156,7 +156,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("Heap.20260101.120000.77.0.001.heapsnapshot");
         std::fs::write(&path, "{\"snapshot\":{},\"strings\":[\"a\"").unwrap();
-        assert_eq!(snapshots(folder.path(), 77), [path.clone()]);
+        assert_eq!(snapshots(folder.path(), 77), std::slice::from_ref(&path));
         assert!(snapshots(folder.path(), 7).is_empty() && !is_whole(&path));
         std::fs::write(&path, "{\"snapshot\":{},\"strings\":[\"a\"]}\n").unwrap();
         assert!(is_whole(&path));

@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn facts_are_posted_as_json() {
         let (url, thread) = server("HTTP/1.1 204 No Content\r\n\r\n");
-        assert_eq!(post(&url, "{\"a\":1}".into(), Duration::from_secs(60)), Ok("204 No Content".into()));
+        assert_eq!(post(&url, "{\"a\":1}".into(), Duration::from_mins(1)), Ok("204 No Content".into()));
         let text = thread.join().unwrap();
         assert!(text.starts_with("POST /hook?a=b HTTP/1.1\r\n") && text.ends_with("\r\n\r\n{\"a\":1}"), "{text}");
         assert!(text.to_ascii_lowercase().contains("content-type: application/json"), "{text}");
@@ -88,12 +88,12 @@ mod tests {
     #[test]
     fn a_refusal_a_silence_and_an_absence_are_told() {
         let (url, thread) = server("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n");
-        assert!(post(&url, "{}".into(), Duration::from_secs(60)).unwrap_err().contains("500"));
+        assert!(post(&url, "{}".into(), Duration::from_mins(1)).unwrap_err().contains("500"));
         thread.join().unwrap();
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", silent.local_addr().unwrap());
         assert!(post(&url, "{}".into(), Duration::from_millis(100)).unwrap_err().contains("no answer within"));
         drop(silent);
-        assert!(post(&url, "{}".into(), Duration::from_secs(60)).unwrap_err().contains("refused"));
+        assert!(post(&url, "{}".into(), Duration::from_mins(1)).unwrap_err().contains("refused"));
     }
 }

@@ -16,7 +16,6 @@ use crate::units::parse_duration;
 /// `memtide guard`.
 #[derive(Args, Debug)]
 #[command(after_help = GUARD_EXAMPLES, group = ArgGroup::new("whom").args(["filter", "pid", "pid_file"]))]
-#[expect(clippy::struct_excessive_bools, reason = "flags are independent of each other")]
 pub struct Guard {
     /// Reads rules from this file; SIGHUP reads it again
     #[arg(long, short = 'c', value_name = "FILE", conflicts_with_all = ["whom", "when", "then"])]

@@ -27,6 +27,7 @@ use crate::model::system::SystemSample;
 
 /// What is read at every look.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "wishes are independent of each other")]
 pub struct Watch {
     /// Of the processes that are wanted.
     pub sources: SourceSet,
@@ -103,7 +104,7 @@ impl Watcher {
     }
 
     /// The next look. The sample has the wanted processes alone; their rollup is not read.
-    pub fn look(&mut self, watch: &Watch, interval: Duration, wants: &mut Wants<'_>) -> Result<Sample, CollectError> {
+    pub fn look(&mut self, watch: Watch, interval: Duration, wants: &mut Wants<'_>) -> Result<Sample, CollectError> {
         let cpu_before = thread_cpu_us();
         let (at, wall_ms) = now(&self.root, self.reader.buffer());
         self.find(at)?;
@@ -163,15 +164,13 @@ impl Watcher {
             if known.ask_at > at && !has_changed {
                 continue;
             }
-            let age = at.since(known.found_at);
-            let next = YOUNG.iter().find(|young| **young > age).map_or_else(
-                // Not all of them in one look.
-                || at.0 + OLD - u64::from(*pid) * 977 % (OLD / 4),
-                |young| known.found_at.0 + young,
-            );
-            known.ask_at = BootMs(next);
+            known.ask_at = BootMs(next_ask(known.found_at, *pid, at));
             known.entry = None;
             let Ok((process, statm)) = self.reader.find(*pid, at) else { continue };
+            // Who has run for long is not asked as often as who has just begun.
+            let started = process.key.start_time.saturating_mul(1000) / self.root.clock_ticks.max(1);
+            known.found_at = BootMs(started.min(at.0));
+            known.ask_at = BootMs(next_ask(known.found_at, *pid, at));
             if process.identity.is_kernel_thread {
                 // It has no memory of its own.
                 known.ask_at = BootMs(at.0 + OLD);
@@ -203,7 +202,7 @@ impl Watcher {
     }
 
     /// Reads what is wanted of who is wanted.
-    fn read(&mut self, watch: &Watch, swap_used: bool, at: BootMs) {
+    fn read(&mut self, watch: Watch, swap_used: bool, at: BootMs) {
         let mut sources = watch.sources;
         if watch.swap && swap_used {
             sources.insert(Source::Status);
@@ -235,7 +234,7 @@ impl Watcher {
         }
     }
 
-    fn read_system(&mut self, watch: &Watch, at: BootMs) -> Result<SystemSample, CollectError> {
+    fn read_system(&mut self, watch: Watch, at: BootMs) -> Result<SystemSample, CollectError> {
         let mut system = if watch.machine {
             self.system.read(&self.root, self.reader.buffer())?
         } else {
@@ -280,6 +279,14 @@ impl Watcher {
     }
 }
 
+/// When to ask who somebody is who was asked now.
+fn next_ask(started: BootMs, pid: u32, at: BootMs) -> u64 {
+    let age = at.since(started);
+    // Later, not all of them in one look.
+    let later = || at.0 + OLD - u64::from(pid) * 977 % (OLD / 4);
+    YOUNG.iter().find(|young| **young > age).map_or_else(later, |young| started.0 + young)
+}
+
 /// Sources that are files, who a process is and `statm` left out.
 fn readable(sources: SourceSet) -> Vec<Source> {
     let all = [Source::Stat, Source::Status, Source::Rollup, Source::Fds, Source::Limits, Source::OomScore];
@@ -319,7 +326,7 @@ mod tests {
         let mut wants = |snapshot: &Snapshot| -> Vec<bool> {
             snapshot.rows().map(|row| row.process.key.pid == wanted.0.id()).collect()
         };
-        let mut sample = watcher.look(&NOTHING, Duration::from_secs(1), &mut wants).unwrap();
+        let mut sample = watcher.look(NOTHING, Duration::from_secs(1), &mut wants).unwrap();
         let pids = |sample: &Sample| sample.processes.iter().map(|process| process.key.pid).collect::<Vec<_>>();
         assert_eq!(pids(&sample), [wanted.0.id()]);
         assert!(sample.processes[0].resident.value().is_some_and(|resident| resident.rss > 0));
@@ -327,11 +334,11 @@ mod tests {
         let key = sample.processes[0].key;
         watcher.read_more(&mut sample, &[key], [Source::Rollup].into_iter().collect());
         assert!(sample.processes[0].rollup.reading.value().is_some());
-        let again = watcher.look(&NOTHING, Duration::from_secs(1), &mut wants).unwrap();
+        let again = watcher.look(NOTHING, Duration::from_secs(1), &mut wants).unwrap();
         assert_eq!((pids(&again), again.processes[0].rollup.reading), (vec![wanted.0.id()], Reading::Pending));
         drop((wanted, other));
         let gone =
-            watcher.look(&NOTHING, Duration::from_secs(1), &mut |snapshot| vec![true; snapshot.sample.processes.len()]);
+            watcher.look(NOTHING, Duration::from_secs(1), &mut |snapshot| vec![true; snapshot.sample.processes.len()]);
         assert!(gone.unwrap().processes.iter().all(|process| process.key != key));
     }
 
@@ -356,11 +363,11 @@ mod tests {
             snapshot.sample.processes.iter().map(is_it).collect()
         };
         let interval = Duration::from_secs(1);
-        assert!(watcher.look(&NOTHING, interval, &mut is_sleep).unwrap().processes.is_empty());
+        assert!(watcher.look(NOTHING, interval, &mut is_sleep).unwrap().processes.is_empty());
         std::io::Write::write_all(child.0.stdin.as_mut().unwrap(), b"go\n").unwrap();
         let began = std::time::Instant::now();
-        while watcher.look(&NOTHING, interval, &mut is_sleep).unwrap().processes.is_empty() {
-            assert!(began.elapsed() < Duration::from_secs(60), "it is never found");
+        while watcher.look(NOTHING, interval, &mut is_sleep).unwrap().processes.is_empty() {
+            assert!(began.elapsed() < Duration::from_mins(1), "it is never found");
             std::thread::sleep(Duration::from_millis(10));
         }
     }

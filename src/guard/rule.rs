@@ -171,10 +171,9 @@ impl Said {
             return Err(format!("`{test}`: the time left is told of a process: leave out per"));
         }
         let which = match self.which.as_deref() {
-            Some("all") => Which::All,
             Some("biggest") => Which::Biggest,
             None if per == Per::Machine => Which::Biggest,
-            None => Which::All,
+            None | Some("all") => Which::All,
             Some(word) => return Err(format!("which: `{word}` is neither all nor biggest")),
         };
         let clear = self.clear.as_deref().map(|text| clear(first, text)).transpose()?;
@@ -199,19 +198,19 @@ impl Said {
 }
 
 /// The level where a test clears must lie on the safe side of its limit.
-fn clear(test: &Test, text: &str) -> Result<Level, String> {
-    let level = Test::level_of(test.measure, text).map_err(|why| format!("clear: {why}"))?;
+fn clear(test: &Test, written: &str) -> Result<Level, String> {
+    let level = Test::level_of(test.measure, written).map_err(|why| format!("clear: {why}"))?;
     let (clear, limit) = match (level, test.level) {
         (Level::Absolute(clear), Level::Absolute(limit)) => (clear, limit),
         (Level::Share(clear, a), Level::Share(limit, b)) if a == b => (clear, limit),
-        _ => return Err(format!("clear: `{text}` and `{test}` can't be compared: write both in the same unit")),
+        _ => return Err(format!("clear: `{written}` and `{test}` can't be compared: write both in the same unit")),
     };
     let is_safe = match test.op {
         Op::Over | Op::AtLeast => clear <= limit,
         Op::Under | Op::AtMost => clear >= limit,
         Op::Is => false,
     };
-    if is_safe { Ok(level) } else { Err(format!("clear: `{text}` is on the wrong side of `{test}`")) }
+    if is_safe { Ok(level) } else { Err(format!("clear: `{written}` is on the wrong side of `{test}`")) }
 }
 
 #[cfg(test)]

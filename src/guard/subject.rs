@@ -7,7 +7,7 @@ use super::decision::Aim;
 use super::measure::{Level, Measure, Op, Test, Whole};
 use super::rule::{Per, Rule, Which, Whom};
 use crate::act::effect::Target;
-use crate::model::field::{Source, process_field};
+use crate::model::field::{Source, Value, process_field};
 use crate::model::group::Group;
 use crate::model::judgement::Subject as Whose;
 use crate::model::reading::Reading;
@@ -136,7 +136,7 @@ impl Scene<'_> {
                 let group = Group { name: String::new(), members: subject.members.clone(), ended: Vec::new() };
                 let worst = process_field("verdict").map(|field| group.total(self.snapshot, field).0);
                 let rank = match worst {
-                    Some(Reading::Value(crate::model::field::Value::Ranked(rank, _))) => rank / 100,
+                    Some(Reading::Value(Value::Ranked(rank, _))) => rank / 100,
                     _ => 0,
                 };
                 Seen::known(f64::from(rank))
@@ -158,7 +158,7 @@ impl Scene<'_> {
             Measure::Process(field) => {
                 let reading = (field.get)(&row);
                 let is_stale = matches!(reading, Reading::Stale(..));
-                match reading.as_ref().value().and_then(|value| value.number()) {
+                match reading.as_ref().value().and_then(Value::number) {
                     // What was read long ago may be more than there is now, by what is known of now.
                     Some(number) if is_stale => Seen::known(number.min(at_most(field.key, &row))),
                     Some(number) => Seen::known(number),

@@ -34,7 +34,7 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-    pub(super) fn start(carrier: Carrier, report: UnboundedSender<Report>) -> io::Result<Self> {
+    pub(super) fn start(carrier: Carrier, report: &UnboundedSender<Report>) -> io::Result<Self> {
         let carrier = Arc::new(carrier);
         let start = |name: &str| -> io::Result<Sender<Decision>> {
             let (sender, receiver) = channel();

@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::crew::{Crew, Report as Reported};
-use super::tell::{Teller, wall_ms};
+use super::tell::{Teller, say, wall_ms};
 use super::{longest, read, show_dry};
 use crate::act::keep;
 use crate::act::own;
@@ -40,7 +40,7 @@ pub(super) fn run(args: &Guard, rules: Rules, common: &Common) -> anyhow::Result
     let boot_id = watcher.boot_id();
     let state_path = state_path(args);
     let state = match &state_path {
-        Some(path) => remembered(path, &boot_id, &teller)?,
+        Some(path) => remembered(path, &boot_id)?,
         None => State::new(&boot_id),
     };
     let before = own::oom_score_adj();
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Guard, rules: Rules, common: &Common) -> anyhow::Result
     let own_cgroup = std::fs::read(root.proc.join("self/cgroup")).map(|bytes| parse_membership(&bytes));
     let carrier = Carrier { root: root.clone(), oom_score_adj: before, own: own_cgroup.unwrap_or_default() };
     let (report, reports) = unbounded_channel();
-    let crew = Crew::start(carrier, report)?;
+    let crew = Crew::start(carrier, &report)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = Signals::listen(&runtime, args.rules.is_some())?;
     let interval = longest(args, &rules);
@@ -71,7 +71,7 @@ pub(super) fn run(args: &Guard, rules: Rules, common: &Common) -> anyhow::Result
     if let Err(why) = own::lock_memory()
         && args.oom_score_adj.is_some()
     {
-        teller.say(&format!("memory is not locked: {why}"));
+        say(&format!("memory is not locked: {why}"));
     }
     let count = live.guarding.rules().len();
     let text = format!("{count} {} kept", if count == 1 { "rule is" } else { "rules are" });
@@ -97,12 +97,12 @@ fn state_path(args: &Guard) -> Option<PathBuf> {
 }
 
 /// What a guard before this one remembered. A file that makes no sense stops no rule.
-fn remembered(path: &Path, boot_id: &str, teller: &Teller) -> anyhow::Result<State> {
+fn remembered(path: &Path, boot_id: &str) -> anyhow::Result<State> {
     let Some(bytes) = keep::read(path).with_context(|| path.display().to_string())? else {
         return Ok(State::new(boot_id));
     };
     Ok(State::read(&bytes, boot_id).unwrap_or_else(|why| {
-        teller.say(&format!("{}: nothing is remembered of it: {why}", path.display()));
+        say(&format!("{}: nothing is remembered of it: {why}", path.display()));
         State::new(boot_id)
     }))
 }
@@ -181,12 +181,9 @@ impl Live<'_> {
     ) -> anyhow::Result<()> {
         // systemd starts a guard anew that has not been heard of for so long.
         let watchdog = sd_notify::watchdog_enabled().map(|period| period / 3);
-        let mut is_first = true;
+        self.take_up(teller);
         loop {
             let next = self.look(teller)?;
-            if std::mem::take(&mut is_first) {
-                self.take_up(teller);
-            }
             if watchdog.is_some() {
                 notify(&[NotifyState::Watchdog]);
             }
@@ -223,7 +220,7 @@ impl Live<'_> {
             cgroups: needs.cgroups,
         };
         let guarding = &self.guarding;
-        let seen = self.watcher.look(&watch, self.interval, &mut |snapshot| guarding.wants(snapshot, beside));
+        let seen = self.watcher.look(watch, self.interval, &mut |snapshot| guarding.wants(snapshot, beside));
         let mut sample = match seen {
             Ok(sample) => sample,
             Err(error) => {
@@ -264,10 +261,10 @@ impl Live<'_> {
             return Ok(());
         }
         // Kept before anything is done: a guard that is killed in the middle takes it up again.
-        self.remember(teller);
+        self.remember();
         let event = if decision.is_resumed { "resumed" } else { "fired" };
         if self.args.format == Report::Text {
-            teller.say(&decision.sentence());
+            say(&decision.sentence());
         }
         teller.keep(&journal::decision(&decision, event));
         self.crew.take(decision);
@@ -275,8 +272,8 @@ impl Live<'_> {
     }
 
     /// Takes up what a guard before this one was in the middle of.
-    fn take_up(&mut self, teller: &mut Teller) {
-        for decision in self.guarding.resume(self.now) {
+    fn take_up(&self, teller: &mut Teller) {
+        for decision in self.guarding.resume(boot_now(self.now)) {
             teller.tell(
                 &format!("{}: taken up again after the guard had ended in the middle", decision.sentence()),
                 &journal::decision(&decision, "resumed"),
@@ -290,7 +287,7 @@ impl Live<'_> {
             Reported::Began(id, index) => {
                 self.guarding.step_began(id, index, boot_now(self.now));
                 if index > 0 {
-                    self.remember(teller);
+                    self.remember();
                 }
             }
             Reported::Ended(decision, index, result, took) => {
@@ -304,7 +301,7 @@ impl Live<'_> {
             }
             Reported::Done(id, is_done) => {
                 self.guarding.finish(id, is_done, boot_now(self.now));
-                self.remember(teller);
+                self.remember();
             }
         }
     }
@@ -333,13 +330,13 @@ impl Live<'_> {
     }
 
     /// Keeps the state. A full disk stops no rule.
-    fn remember(&mut self, teller: &Teller) {
+    fn remember(&mut self) {
         let Some(path) = &self.state_path else { return };
         match keep::replace(path, &self.guarding.state().write()) {
             Ok(()) => self.is_forgetful = false,
             Err(error) if !self.is_forgetful => {
                 self.is_forgetful = true;
-                teller.say(&format!("{}: the state is not kept: {error}", path.display()));
+                say(&format!("{}: the state is not kept: {error}", path.display()));
             }
             Err(_) => {}
         }

@@ -24,14 +24,14 @@ pub(super) fn run(path: &Path, rules: Rules, format: Report) -> anyhow::Result<E
     let [begin, end] = reader.span().context("the recording holds no sample that can be read")?;
     let names: Vec<String> = rules.rules.iter().map(|rule| rule.name.clone()).collect();
     let mut guarding = Guarding::new(rules.rules, State::new(""));
-    let named = Named::new();
+    let files = Named::new();
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     let mut samples = 0u64;
     while let Some(sample) = reader.next() {
         samples += 1;
         guarding.enter_boot(&sample.host.boot_id.escaped());
         // Nobody recorded is the guard, and a pid file of then is not there any more.
-        let looked = guarding.look(sample, Beside { own: &[], named: &named }, Duration::from_secs(1));
+        let looked = guarding.look(sample, Beside { own: &[], named: &files }, Duration::from_secs(1));
         for note in looked.notes {
             writeln!(io::stderr(), "memtide: {}", note.text)?;
         }

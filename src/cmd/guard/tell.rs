@@ -21,13 +21,8 @@ impl Teller {
 
     /// Says a line, and keeps the same as JSON.
     pub(super) fn tell(&mut self, text: &str, line: &Value) {
-        self.say(text);
+        say(text);
         self.keep(line);
-    }
-
-    /// A line on standard error. Nobody is the worse where it can't be said.
-    pub(super) fn say(&self, text: &str) {
-        let _ = writeln!(io::stderr(), "memtide: {text}");
     }
 
     /// A line in the log. A log that can't be written stops no rule.
@@ -36,16 +31,21 @@ impl Teller {
         match journal.append(line) {
             Ok(()) if self.is_failing => {
                 self.is_failing = false;
-                self.say("the log is written again");
+                say("the log is written again");
             }
             Ok(()) => {}
             Err(_) if self.is_failing => {}
             Err(error) => {
                 self.is_failing = true;
-                self.say(&format!("the log is not written, the rules hold all the same: {error}"));
+                say(&format!("the log is not written, the rules hold all the same: {error}"));
             }
         }
     }
+}
+
+/// A line on standard error. Nobody is the worse where it can't be said.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "memtide: {text}");
 }
 
 /// Milliseconds since the epoch.

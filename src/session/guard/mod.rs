@@ -105,15 +105,12 @@ impl Guarding {
         if !self.ended.is_empty() {
             sample.processes.retain(|process| !self.ended.contains(&process.key));
         }
-        let snapshot = match &mut self.session {
-            Some(session) => {
-                session.ingest(sample);
-                session.latest().map(Arc::clone)
-            }
-            None => {
-                let before = self.latest.as_ref().map(|latest| &*latest.sample);
-                Some(Arc::new(Snapshot::derive(before, Arc::new(sample), Analysis::default())))
-            }
+        let snapshot = if let Some(session) = &mut self.session {
+            session.ingest(sample);
+            session.latest().map(Arc::clone)
+        } else {
+            let before = self.latest.as_ref().map(|latest| &*latest.sample);
+            Some(Arc::new(Snapshot::derive(before, Arc::new(sample), Analysis::default())))
         };
         let Some(snapshot) = snapshot else {
             return Looked { decisions: Vec::new(), notes: Vec::new(), next: longest };
