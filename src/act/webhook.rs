@@ -41,13 +41,12 @@ async fn send(url: &str, json: String) -> Result<String, String> {
         let _ = answer.into_body().frame().await;
         if status.is_success() { Ok(status.to_string()) } else { Err(format!("the answer was {status}")) }
     };
-    tokio::pin!(connection);
+    tokio::pin!(answer);
+    // Who closes the connection at once has perhaps answered before.
     tokio::select! {
-        answer = answer => answer,
-        ended = &mut connection => match ended {
-            Ok(()) => Err("the connection was closed before an answer came".into()),
-            Err(error) => Err(error.to_string()),
-        },
+        biased;
+        answer = &mut answer => answer,
+        _ = connection => answer.await,
     }
 }
 
