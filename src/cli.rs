@@ -1,6 +1,7 @@
 //! The command line, by clap: types only.
 
 mod guard;
+mod heap;
 mod recording;
 
 use std::fmt::Write as _;
@@ -16,6 +17,7 @@ use crate::serve::address::Address;
 use crate::units::parse_duration;
 
 pub use guard::Guard;
+pub use heap::{Heap, HeapCommand, HeapDiff, HeapOrder, HeapShow, HeapWhat};
 pub use recording::{Export, ExportFormat, Page, Record, Redact, Repair, Replay, ReportOn, Verify};
 
 /// A memory explorer: who eats the memory, since when, how fast, and what to do about it.
@@ -48,7 +50,9 @@ Examples:
   memtide export FILE --format csv    the recording as rows for other programs
   memtide serve                       metrics for Prometheus on 127.0.0.1:9982
   memtide guard -m node --footprint-over 400M --for 30s --then restart
+  memtide heap diff A B               what grew in Node.js between two heap snapshots, and who holds it
   memtide act reclaim 100M --pid 1234 takes 100M from the control group of a process
+  memtide doctor                      what it may see and do here, and what would grant the rest
 
 Exit status: 0 done, 1 it failed, 2 wrong usage; diagnose: 3 something leaks.";
 
@@ -92,8 +96,16 @@ pub enum Command {
     Export(Export),
     /// Answers Prometheus with metrics, or prints them for CloudWatch
     Serve(Serve),
+    /// Looks into the heap of a runtime: V8 heap snapshots
+    Heap(Heap),
+    /// Says what memtide can see and do on this machine, and what would grant the rest
+    Doctor(Doctor),
     /// Prints settings
     Config(Config),
+    /// Prints what completes memtide's words in a shell
+    Completions(Completions),
+    /// Prints the manual page, or writes one for each command
+    Man(Man),
 }
 
 /// How data is printed.
@@ -464,6 +476,52 @@ pub struct Config {
     #[arg(long, conflicts_with = "print_default")]
     pub path: bool,
 }
+
+/// `memtide doctor`.
+#[derive(Args, Debug)]
+#[command(after_help = DOCTOR_EXAMPLES)]
+pub struct Doctor {
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Report,
+}
+
+const DOCTOR_EXAMPLES: &str = "\
+It changes nothing. Exit status: 0 it could look, whatever it found.
+
+Examples:
+  memtide doctor                               what this user may see and do here
+  sudo memtide doctor                          what root may
+  memtide doctor --format json | jq .          for a script";
+
+/// `memtide completions`.
+#[derive(Args, Debug)]
+#[command(after_help = COMPLETIONS_EXAMPLES)]
+pub struct Completions {
+    /// The shell; that of $SHELL if none is named
+    #[arg(value_name = "SHELL")]
+    pub shell: Option<clap_complete::Shell>,
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  memtide completions bash > ~/.local/share/bash-completion/completions/memtide
+  memtide completions zsh > \"${fpath[1]}/_memtide\"
+  memtide completions fish > ~/.config/fish/completions/memtide.fish";
+
+/// `memtide man`.
+#[derive(Args, Debug)]
+#[command(after_help = MAN_EXAMPLES)]
+pub struct Man {
+    /// Writes memtide.1 and memtide-COMMAND.1 into this folder instead
+    #[arg(long, short, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+}
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  memtide man | man -l -
+  memtide man --output /usr/local/share/man/man1";
 
 #[cfg(test)]
 mod tests {

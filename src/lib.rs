@@ -11,7 +11,7 @@
 //! | `session` | the headless program: source, session, timeline |
 //! | `guard` | rules to decisions: limits that are kept, pure |
 //! | `act`, `record`, `export` | what changes the machine; the recording; JSON, CSV, metrics |
-//! | `collect`, `analyze` | the only reader of the kernel; history and trend, pure |
+//! | `collect`, `analyze`, `heap` | the only reader of the kernel; history and trend, pure; JavaScript heaps, pure |
 //! | `model` | samples, snapshots, fields: pure |
 //! | `units` | bytes, rates, percentages |
 //!
@@ -25,6 +25,7 @@ pub mod collect;
 pub mod config;
 pub mod export;
 pub mod guard;
+pub mod heap;
 pub mod model;
 pub mod record;
 pub mod serve;

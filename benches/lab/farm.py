@@ -18,7 +18,7 @@ class Farm:
         self.folder = tempfile.TemporaryDirectory(prefix="memtide-farm-")
         program = os.path.join(self.folder.name, "farm")
         subprocess.run([os.environ.get("CC", "cc"), "-O1", "-o", program, SOURCE], check=True)
-        self.process = subprocess.Popen([program, *self.args], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([program, *self.args], stdout=subprocess.PIPE, text=True, process_group=0)
         if self.process.stdout.readline() != "ready\n":
             self.__exit__()
             raise SystemExit("the farm did not start: is there memory, and are enough processes allowed (ulimit -u)?")
@@ -27,8 +27,11 @@ class Farm:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
-        # The sleepers die with it, but not at once: the next measurement must not see them.
-        while subprocess.run(["pgrep", "-f", f"^{self.folder.name}/farm "], stdout=subprocess.DEVNULL).returncode == 0:
+        # The sleepers die with it, but not at once: the next measurement must not see them. What is dying has no
+        # command line any more, but it still is in its process group; where nobody reaps, it stays there for ever.
+        end = time.monotonic() + 10
+        members = ["pgrep", "-g", str(self.process.pid)]
+        while time.monotonic() < end and subprocess.run(members, stdout=subprocess.DEVNULL).returncode == 0:
             time.sleep(0.05)
         self.folder.cleanup()
 

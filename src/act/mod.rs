@@ -16,6 +16,7 @@ mod limits;
 pub mod own;
 pub mod plan;
 mod process;
+pub mod reach;
 pub mod rights;
 pub mod run;
 pub mod signal;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::bounds::Bounds;
-use super::groups::Groups;
+use super::groups::{Groups, Program};
 use super::machine::Machine;
 use super::observed::Observed;
 use super::runtime::{LimitForJudge, Room, limit_for_judge};
@@ -101,9 +101,10 @@ impl Scene<'_> {
             }
         }
         for group in self.groups.iter().filter(|group| group.members > 0) {
-            let (relapses, lost_kib) = group.relapses(self.about.now);
             let members = explained.get(&group.key).copied().unwrap_or(0.0);
             let grower = representative.get(&group.key).filter(|track| track.private.rising().is_some());
+            let (relapses, lost_kib) =
+                grower.map_or((0, 0), |track| group.relapses(Program::of(&track.process.identity), self.about.now));
             let of_sum = group.judgement(self.about.now).filter(|judgement| judgement.verdict.is_rising());
             let judgement = if relapses >= RELAPSES
                 && let Some(track) = grower

@@ -2,6 +2,7 @@
 //! sum.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::judge::{Case, Scratch};
 use super::series::{JUDGED_TIERS, OTHER_TIERS, Series};
@@ -31,8 +32,30 @@ pub(super) struct Group {
     /// Private memory of all members, KiB, once there have been two.
     sum: Option<Watch>,
     count: Series,
-    /// Members that ended while they grew: when, and what they had gained, KiB.
-    relapses: Vec<(BootMs, u32)>,
+    /// Members that ended while they grew.
+    relapses: Vec<Relapse>,
+}
+
+/// A process that ended while it grew.
+#[derive(Clone, Copy)]
+struct Relapse {
+    at: BootMs,
+    /// What it ran: a compiler that has done its work is not restarted by the next one.
+    program: Program,
+    gained_kib: u32,
+}
+
+/// A name and a command line, as a number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Program(u64);
+
+impl Program {
+    /// What a process runs.
+    pub(super) fn of(identity: &Identity) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (&identity.comm, &identity.command).hash(&mut hasher);
+        Self(hasher.finish())
+    }
 }
 
 /// Groups that are known at most.
@@ -93,20 +116,23 @@ impl Groups {
         group.kib = group.kib.saturating_add_signed(by);
     }
 
-    /// A member left, or ended, with what was said of it last.
-    pub(super) fn leave(&mut self, place: u16, kib: u32, ended: Option<(&Judgement, BootMs)>) {
+    /// A member left for another group.
+    pub(super) fn leave(&mut self, place: u16, kib: u32) {
         let group = &mut self.groups[usize::from(place)];
         group.members = group.members.saturating_sub(1);
         group.kib = group.kib.saturating_sub(u64::from(kib));
-        if let Some((judgement, at)) = ended
-            && matches!(judgement.verdict, Verdict::Growing | Verdict::Leaking)
-            // In a pool the others go on, and what each gains is given back in turn.
-            && group.members <= MOST_LEFT
-        {
+    }
+
+    /// A member ended, with what was said of it last.
+    pub(super) fn end(&mut self, place: u16, kib: u32, identity: &Identity, said: &Judgement, at: BootMs) {
+        self.leave(place, kib);
+        let group = &mut self.groups[usize::from(place)];
+        // In a pool the others go on, and what each gains is given back in turn.
+        if matches!(said.verdict, Verdict::Growing | Verdict::Leaking) && group.members <= MOST_LEFT {
             if group.relapses.len() >= MOST_RELAPSES {
                 group.relapses.remove(0);
             }
-            group.relapses.push((at, judgement.gain() as u32));
+            group.relapses.push(Relapse { at, program: Program::of(identity), gained_kib: said.gain() as u32 });
         }
     }
 
@@ -177,10 +203,15 @@ impl Group {
         Some(judgement)
     }
 
-    /// How many members ended while they grew in the last hours, and what they had gained together, KiB.
-    pub(super) fn relapses(&self, now: BootMs) -> (usize, u64) {
-        let recent = self.relapses.iter().filter(|(at, _)| now.since(*at) < RELAPSE_MS);
-        (recent.clone().count(), recent.map(|(_, gain)| u64::from(*gain)).sum())
+    /// How many members that ran this ended while they grew in the last hours, and what they had gained together, KiB.
+    pub(super) fn relapses(&self, program: Program, now: BootMs) -> (usize, u64) {
+        let recent = self.relapses.iter().filter(|it| it.program == program && now.since(it.at) < RELAPSE_MS);
+        (recent.clone().count(), recent.map(|it| u64::from(it.gained_kib)).sum())
+    }
+
+    /// The same of the program that did so last.
+    pub(super) fn last_relapses(&self, now: BootMs) -> (usize, u64) {
+        self.relapses.last().map_or((0, 0), |last| self.relapses(last.program, now))
     }
 }
 

@@ -62,7 +62,7 @@ pub struct Service<'a> {
     pub name: &'a str,
     /// Processes alive.
     pub members: u32,
-    /// Processes of it that ended while they grew, in the last hours.
+    /// Processes of it that ran the same and ended while they grew, in the last hours.
     pub relapses: usize,
     /// What those had gained together, bytes.
     pub lost: u64,
@@ -143,7 +143,7 @@ impl History {
         if group != track.group {
             let kib = track.share;
             if let Some(old) = track.group {
-                self.groups.leave(old, kib, None);
+                self.groups.leave(old, kib);
             }
             if let Some(new) = group {
                 self.groups.join(new, kib);
@@ -155,7 +155,7 @@ impl History {
     fn remember(&mut self, track: Track, sample: &Sample, about: &Circumstances<'_>) {
         if let Some(group) = track.group {
             let last = track.look(about, &mut self.scratch);
-            self.groups.leave(group, track.share, Some((&last, about.now)));
+            self.groups.end(group, track.share, &track.process.identity, &last, about.now);
         }
         let said = shown(Quantity::Private, &track.private.judgement(about.now), &self.observed);
         self.ended.push(EndedTrack {
@@ -235,7 +235,7 @@ impl History {
     /// The service that a finding of [`Subject::Group`] is about.
     pub fn service(&self, key: &Text) -> Option<Service<'_>> {
         let group = self.groups.get(key)?;
-        let (relapses, lost_kib) = group.relapses(self.now);
+        let (relapses, lost_kib) = group.last_relapses(self.now);
         Some(Service { name: &group.name, members: group.members, relapses, lost: lost_kib * 1024 })
     }
 

@@ -18,6 +18,7 @@ pub mod report;
 pub mod runtime;
 pub mod series;
 mod shape;
+pub mod sight;
 mod standing;
 pub mod story;
 mod track;

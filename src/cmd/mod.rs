@@ -2,13 +2,17 @@
 
 mod act;
 mod acts;
+mod completions;
 mod config;
 mod diagnose;
+mod doctor;
 mod export;
 mod free;
 mod guard;
+mod heap;
 mod inspect;
 mod live;
+mod man;
 mod ps;
 mod record;
 mod repair;
@@ -49,7 +53,11 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Guard(args)) => guard::run(&args, &cli.common),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Serve(args)) => serve::run(&args, &cli.common),
+        Some(Command::Doctor(args)) => doctor::run(&args, &cli.common),
+        Some(Command::Heap(args)) => heap::run(&args, &cli.common),
         Some(Command::Config(args)) => config::run(&args, &cli.common),
+        Some(Command::Completions(args)) => completions::run(&args),
+        Some(Command::Man(args)) => man::run(&args),
     }
 }
 

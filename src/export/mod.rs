@@ -1,7 +1,9 @@
 //! What is known, on stdout: a table for people, JSON and CSV for programs, metrics for databases.
 
 pub mod csv;
+pub mod doctor;
 pub mod emf;
+pub mod heap;
 pub mod html;
 pub mod inspect;
 pub mod json;

@@ -12,6 +12,7 @@ pub mod inspect;
 pub mod judgement;
 pub mod key;
 pub mod mark;
+pub mod power;
 pub mod process;
 pub mod query;
 pub mod reading;

@@ -47,6 +47,11 @@ impl Denial {
             Self::Root => "needs root",
         }
     }
+
+    /// The same said to root or to another user: root has what it takes, and something else forbids it.
+    pub fn grant_to(self, is_root: bool) -> &'static str {
+        if is_root { "the kernel refuses it to this root too (a container or a security module)" } else { self.grant() }
+    }
 }
 
 /// What a kernel must have to answer.

@@ -92,6 +92,18 @@ pub enum Depth {
     True,
 }
 
+impl Depth {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Mono => "none: bold, dim and reverse only",
+            Self::Ansi16 => "16",
+            Self::Ansi256 => "256",
+            Self::True => "16 million",
+        }
+    }
+}
+
 /// A theme as the terminal shows it.
 #[derive(Clone, Debug)]
 pub struct Theme {

@@ -5,6 +5,7 @@
 pub mod any;
 pub mod face;
 pub mod groups;
+pub mod heaps;
 pub mod inspect;
 pub mod inspected;
 pub mod keys;

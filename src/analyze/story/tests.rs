@@ -396,6 +396,22 @@ fn restarts_do_not_hide_a_leak() {
     assert!(commands(&story).iter().any(|command| command.starts_with("systemctl set-property shop.service")));
 }
 
+#[test]
+fn work_that_is_done_piece_by_piece_is_no_leak() {
+    // A build: each compiler grows while it works and ends, and the next one compiles something else.
+    let story = story(&watch(395, |t| {
+        let (life, age) = ((t / 100.0).floor(), t % 100.0);
+        let piece = format!("cc1 -quiet piece-{life}.c");
+        only(vec![
+            Program::new(1, "init", "init", "/init.scope"),
+            Program::new(100 + life as u32, "cc1", &piece, UNIT).holds(40.0 + 4.0 * age, 0.0),
+        ])
+    }));
+    assert!(!story.sentences.iter().any(|sentence| sentence.topic == Topic::Restart), "{:#?}", story.sentences);
+    let of_service = |sentence: &&Sentence| sentence.text.starts_with("the service shop.service");
+    assert!(story.sentences.iter().filter(|sentence| sentence.topic == Topic::Leak).find(of_service).is_none());
+}
+
 fn shared(sysv: f64) -> Story {
     story(&watch(300, |t| Moment {
         programs: vec![Program::new(1, "init", "init", "/init.scope")],

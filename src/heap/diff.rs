@@ -1,0 +1,222 @@
+//! What grew from one snapshot of a process to the next. V8 gives an object its number for life: new is what only the
+//! later one has, deleted what only the earlier one has.
+//!
+//! Of the earlier snapshots only a summary stays, so that two of some GB are compared with the memory of little more
+//! than one.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use super::error::{Result, room};
+use super::explorer::{Explorer, Phase};
+use super::graph::HeapGraph;
+use super::holders::Held;
+use super::kind::NodeKind;
+use super::places::Place;
+use super::sizes::Sizes;
+
+/// What tells classes of different snapshots apart.
+type Key = (Vec<u8>, Option<Place>);
+
+/// A class as one snapshot has it.
+#[derive(Clone, Debug, Default)]
+struct Members {
+    /// In order.
+    ids: Vec<u32>,
+    /// By their place in `ids`.
+    sizes: Sizes,
+    shallow: u64,
+    retained: u64,
+}
+
+/// What of a snapshot is compared.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    classes: HashMap<Key, (NodeKind, Members)>,
+    total: u64,
+}
+
+impl Summary {
+    /// Sums up a snapshot.
+    pub fn of(explorer: &Explorer) -> Result<Self> {
+        let graph = explorer.graph();
+        let classes = explorer.classes();
+        let mut members: Vec<Vec<(u32, u32)>> = Vec::new();
+        for class in classes.all() {
+            members.push(room(class.count as usize, "classes")?);
+        }
+        for node in graph.nodes() {
+            if let Some(class) = classes.of_node(node) {
+                members[class as usize].push((graph.id(node), node));
+            }
+        }
+        let mut summary = Self { classes: HashMap::new(), total: explorer.total() };
+        for (class, mut members) in classes.all().iter().zip(members) {
+            members.sort_unstable();
+            let mut sizes = Sizes::with_room(members.len())?;
+            members.iter().for_each(|(_, node)| sizes.push(graph.size(*node)));
+            let ids = members.iter().map(|(id, _)| *id).collect();
+            let members = Members { ids, sizes, shallow: class.shallow, retained: class.retained };
+            summary.classes.insert((class.name.clone(), class.place), (class.kind, members));
+        }
+        Ok(summary)
+    }
+
+    /// Sums up a snapshot that is earlier than `latest`: plain objects are told apart by the shapes of that one.
+    pub fn of_earlier(graph: HeapGraph, latest: &Explorer, progress: &mut dyn FnMut(Phase)) -> Result<Self> {
+        Self::of(&Explorer::with_shapes(graph, Some(latest.shapes()), progress)?)
+    }
+
+    /// Bytes of all nodes.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// How many of the numbers of objects of `self` are there in `other` too, of so many: little where they are of
+    /// different processes.
+    pub fn common(&self, other: &Self) -> (usize, usize) {
+        let mut ids: Vec<u32> = Vec::new();
+        other.classes.values().for_each(|(_, members)| ids.extend_from_slice(&members.ids));
+        ids.sort_unstable();
+        let own = self.classes.values().flat_map(|(_, members)| &members.ids);
+        let common = own.clone().filter(|id| ids.binary_search(id).is_ok()).count();
+        (common, own.count())
+    }
+}
+
+/// What a class did from one snapshot to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Objects that only the later one has.
+    pub new: u64,
+    /// Objects that only the earlier one has.
+    pub deleted: u64,
+    /// Bytes of the new ones.
+    pub new_size: u64,
+    /// Bytes of the deleted ones.
+    pub deleted_size: u64,
+    /// What the class retains more, or less.
+    pub retained: i64,
+}
+
+impl Step {
+    /// Objects gained.
+    pub fn count(&self) -> i64 {
+        self.new as i64 - self.deleted as i64
+    }
+
+    /// Bytes gained by objects that came and went.
+    pub fn size(&self) -> i64 {
+        self.new_size as i64 - self.deleted_size as i64
+    }
+}
+
+/// What became of a class over all snapshots.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Where its constructor is written.
+    pub place: Option<Place>,
+    /// What its nodes are.
+    pub kind: NodeKind,
+    /// How many objects each snapshot has.
+    pub counts: Vec<u64>,
+    /// What they take themselves in each.
+    pub shallow: Vec<u64>,
+    /// What would be freed with them in each.
+    pub retained: Vec<u64>,
+    /// What it did from each to the next.
+    pub steps: Vec<Step>,
+    /// What it did from the first to the last.
+    pub whole: Step,
+}
+
+impl Change {
+    /// Whether it has gained objects in every step: what only came and went in one of them has not.
+    pub fn grows_always(&self) -> bool {
+        self.steps.iter().all(|step| step.count() > 0)
+    }
+}
+
+/// Compares snapshots, the earliest first: classes that changed, those that grew most first.
+pub fn compare(summaries: &[Summary]) -> Vec<Change> {
+    if summaries.len() < 2 {
+        return Vec::new();
+    }
+    let mut keys: HashMap<&Key, NodeKind> = HashMap::new();
+    for summary in summaries {
+        keys.extend(summary.classes.iter().map(|(key, (kind, _))| (key, *kind)));
+    }
+    let none = Members::default();
+    let mut changes: Vec<Change> = keys
+        .into_iter()
+        .map(|(key, kind)| {
+            let all: Vec<&Members> = summaries
+                .iter()
+                .map(|summary| summary.classes.get(key).map_or(&none, |(_, members)| members))
+                .collect();
+            let steps: Vec<Step> = all.windows(2).map(|pair| step(pair[0], pair[1])).collect();
+            let whole = if let [only] = steps.as_slice() { *only } else { step(all[0], all[all.len() - 1]) };
+            Change {
+                name: key.0.clone(),
+                place: key.1,
+                kind,
+                counts: all.iter().map(|members| members.ids.len() as u64).collect(),
+                shallow: all.iter().map(|members| members.shallow).collect(),
+                retained: all.iter().map(|members| members.retained).collect(),
+                steps,
+                whole,
+            }
+        })
+        .filter(|change| change.steps.iter().any(|step| *step != Step::default()))
+        .collect();
+    changes.sort_by(|a, b| order(a).cmp(&order(b)));
+    changes
+}
+
+/// What grew in every step first, then what grew, then the rest; each by what it retains more.
+fn order(change: &Change) -> impl Ord + '_ {
+    let whole = &change.whole;
+    let is_more = whole.count() > 0;
+    (
+        !(is_more && change.grows_always()),
+        !is_more,
+        Reverse(whole.retained),
+        Reverse(whole.size()),
+        &change.name,
+        change.place,
+    )
+}
+
+fn step(before: &Members, after: &Members) -> Step {
+    let mut found = Step { retained: after.retained as i64 - before.retained as i64, ..Step::default() };
+    let (mut old, mut new) = (0, 0);
+    loop {
+        match (before.ids.get(old), after.ids.get(new)) {
+            (Some(a), Some(b)) if a == b => (old, new) = (old + 1, new + 1),
+            (Some(a), b) if b.is_none_or(|b| a < b) => {
+                found.deleted += 1;
+                found.deleted_size += before.sizes.get(old as u32);
+                old += 1;
+            }
+            (_, Some(_)) => {
+                found.new += 1;
+                found.new_size += after.sizes.get(new as u32);
+                new += 1;
+            }
+            (_, None) => return found,
+        }
+    }
+}
+
+/// Who holds the objects of a class that `first` does not have, those who hold most first.
+pub fn holders_of_new(latest: &Explorer, first: &Summary, change: &Change) -> Result<Vec<Held>> {
+    let classes = latest.classes();
+    let class = classes.all().iter().position(|class| class.name == change.name && class.place == change.place);
+    let Some(class) = class.map(|class| class as u32) else { return Ok(Vec::new()) };
+    let known = first.classes.get(&(change.name.clone(), change.place)).map(|(_, members)| members.ids.as_slice());
+    let is_new = |node: &u32| known.is_none_or(|known| known.binary_search(&latest.graph().id(*node)).is_err());
+    let nodes: Vec<u32> = classes.nodes(class).filter(is_new).collect();
+    latest.held(&nodes, Some(class))
+}
