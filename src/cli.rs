@@ -1,5 +1,6 @@
 //! The command line, by clap: types only.
 
+mod guard;
 mod heap;
 mod heap_capture;
 mod recording;
@@ -16,6 +17,7 @@ use crate::config::value::{FieldName, Filter, Grouping, Interval, Share, Span};
 use crate::serve::address::Address;
 use crate::units::parse_duration;
 
+pub use guard::Guard;
 pub use heap::{Heap, HeapCommand, HeapDiff, HeapOrder, HeapShow, HeapWhat};
 pub use heap_capture::{HeapCapture, HeapHistogram, HeapNumbers, HistogramOf};
 pub use recording::{Export, ExportFormat, Page, Record, Redact, Repair, Replay, ReportOn, Verify};
@@ -49,6 +51,7 @@ Examples:
   memtide record -o FILE              a recording, for `memtide replay FILE` and `memtide diagnose FILE`
   memtide export FILE --format csv    the recording as rows for other programs
   memtide serve                       metrics for Prometheus on 127.0.0.1:9982
+  memtide guard -m node --footprint-over 400M --for 30s --then restart
   memtide heap diff A B               what grew in Node.js between two heap snapshots, and who holds it
   memtide act reclaim 100M --pid 1234 takes 100M from the control group of a process
   memtide doctor                      what it may see and do here, and what would grant the rest
@@ -89,6 +92,8 @@ pub enum Command {
     Repair(Repair),
     /// Changes the machine: says what will happen, asks, does it, and measures what came of it
     Act(Act),
+    /// Keeps limits: signals, restarts or runs a command where a rule holds
+    Guard(Box<Guard>),
     /// Writes a recording as CSV, JSON Lines, OpenMetrics or Parquet
     Export(Export),
     /// Answers Prometheus with metrics, or prints them for CloudWatch

@@ -9,6 +9,7 @@
 //! | `main`, `cli`, `cmd`, `config` | arguments and configuration in, exit status out |
 //! | `tui`, `serve` | the faces: for people, and for machines over HTTP |
 //! | `session` | the headless program: source, session, timeline |
+//! | `guard` | rules to decisions: limits that are kept, pure |
 //! | `act`, `record`, `export` | what changes the machine; the recording; JSON, CSV, metrics |
 //! | `collect`, `analyze`, `heap` | the only reader of the kernel; history and trend, pure; JavaScript heaps, pure |
 //! | `model` | samples, snapshots, fields: pure |
@@ -23,6 +24,7 @@ pub mod cmd;
 pub mod collect;
 pub mod config;
 pub mod export;
+pub mod guard;
 pub mod heap;
 pub mod model;
 pub mod record;

@@ -19,6 +19,7 @@ const CLOCKS: &[&str] = &[
     "session/inspect.rs",
     "session/survey.rs",
     "session/replay/mod.rs",
+    "session/guard/carry.rs",
     "cmd/",
     "tui/event.rs",
     "tui/run.rs",
@@ -27,8 +28,8 @@ const CLOCKS: &[&str] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("ratatui", &["tui/"]),
     ("crossterm", &["tui/"]),
-    ("tokio", &["tui/", "serve/", "cmd/"]),
-    ("hyper", &["serve/"]),
+    ("tokio", &["tui/", "serve/", "cmd/", "act/webhook.rs"]),
+    ("hyper", &["serve/", "act/webhook.rs"]),
     ("procfs", &["collect/"]),
 ];
 

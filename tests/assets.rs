@@ -1,4 +1,4 @@
-//! What `assets/` ships: the dashboard, the alerts and the scrape configuration, the systemd unit.
+//! What `assets/` ships: the dashboard, the alerts and the scrape configuration, the systemd units, rules of a guard.
 #![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
 
 mod support;
@@ -82,21 +82,31 @@ fn the_alerts_and_the_scrape_configuration_are_sound() {
 }
 
 #[test]
-fn systemd_takes_the_unit_and_finds_it_hardened() {
+fn systemd_takes_the_units_and_finds_them_hardened() {
     if !require::has_programs(&["systemd-analyze"]) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let unit = folder.path().join("memtide.service");
-    let text = std::fs::read_to_string(format!("{ASSETS}/systemd/memtide.service")).unwrap();
-    std::fs::write(&unit, text.replace("/usr/local/bin/memtide", env!("CARGO_BIN_EXE_memtide"))).unwrap();
-    let verified = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit).output().unwrap();
-    let said = String::from_utf8_lossy(&verified.stderr).into_owned();
-    assert!(verified.status.success() && !said.contains("memtide.service"), "{said}");
-    let rated = Command::new("systemd-analyze")
-        .args(["security", "--offline=true", "--threshold=25", "--no-pager"])
-        .arg(&unit)
-        .output()
-        .unwrap();
-    assert!(rated.status.success(), "{}", String::from_utf8_lossy(&rated.stdout));
+    // A guard signals whom it must, and runs what its rules say.
+    for (name, threshold) in [("memtide.service", "25"), ("memtide-guard.service", "45")] {
+        let unit = folder.path().join(name);
+        let text = std::fs::read_to_string(format!("{ASSETS}/systemd/{name}")).unwrap();
+        std::fs::write(&unit, text.replace("/usr/local/bin/memtide", env!("CARGO_BIN_EXE_memtide"))).unwrap();
+        let verified = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit).output().unwrap();
+        let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+        assert!(verified.status.success() && !said.contains(name), "{said}");
+        let rated = Command::new("systemd-analyze")
+            .args(["security", "--offline=true", "--no-pager", "--threshold", threshold])
+            .arg(&unit)
+            .output()
+            .unwrap();
+        assert!(rated.status.success(), "{}", String::from_utf8_lossy(&rated.stdout));
+    }
+}
+
+#[test]
+fn the_example_rules_are_sound() {
+    let text = std::fs::read_to_string(format!("{ASSETS}/guard/rules.toml")).unwrap();
+    let rules = memtide::guard::file::parse(&text).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(rules.rules.len(), 5);
 }

@@ -1,6 +1,6 @@
 //! What an effect was to change, measured before it, after it, and once more when things have settled.
 
-use super::effect::{Effect, Knob, Resource};
+use super::effect::{Effect, GroupTarget, Knob, Resource};
 use super::process::Held;
 use super::{group, limits, signal};
 use crate::collect::parse::{parse_statm, parse_status};
@@ -112,6 +112,12 @@ pub(super) fn read(effect: &Effect, root: &ProcRoot) -> Gauges {
 
 fn of_limit(limit: Option<u64>) -> i64 {
     limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX))
+}
+
+/// What a control group has in RAM, and its `memory.high`, where it has one.
+pub fn use_and_high(root: &ProcRoot, target: &GroupTarget) -> (Option<u64>, Option<u64>) {
+    let used = group::usage(root, target).first().and_then(|gauge| gauge.2).map(|bytes| bytes as u64);
+    (used, group::limit(root, target, Knob::High).and_then(|cap| cap.0))
 }
 
 /// Puts the looks together.

@@ -151,9 +151,14 @@ impl Journal {
         if outcome.stage == Stage::Progress {
             return Ok(());
         }
+        self.append(&self::outcome(outcome))
+    }
+
+    /// Appends a line.
+    pub fn append(&mut self, line: &Value) -> Result<(), JournalError> {
         // A line that a full disk has cut does not take the next one with it.
         let begin = if self.is_torn { "\n" } else { "" };
-        let line = format!("{begin}{}\n", self::outcome(outcome));
+        let line = format!("{begin}{line}\n");
         let written = self.file.write_all(line.as_bytes());
         self.is_torn = written.is_err();
         written.map_err(|source| JournalError::Io { path: self.path.clone(), source })

@@ -9,6 +9,7 @@ use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::collect::parse::parse_stat;
 use crate::collect::root::ProcRoot;
+use crate::model::key::ProcessKey;
 
 /// Why something may not be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +47,14 @@ pub(super) fn has_capability(capability: CapabilitySet) -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(capability))
 }
 
+/// Whether a process is there still, and no zombie.
+pub fn is_there(root: &ProcRoot, key: ProcessKey) -> bool {
+    let stat = std::fs::read(root.proc.join(key.pid.to_string()).join("stat")).unwrap_or_default();
+    parse_stat(&stat).is_some_and(|line| line.start_time == key.start_time && !matches!(line.stat.state, b'Z' | b'X'))
+}
+
 /// This process and those it descends from, up to but without pid 1: its shell, its terminal, its sshd.
-fn own_line(root: &ProcRoot) -> Vec<u32> {
+pub fn own_line(root: &ProcRoot) -> Vec<u32> {
     let mut pid = getpid().as_raw_pid() as u32;
     let mut line = Vec::new();
     // A line of descent has no circle; a hostile tree of files may.

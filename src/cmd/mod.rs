@@ -8,6 +8,7 @@ mod diagnose;
 mod doctor;
 mod export;
 mod free;
+mod guard;
 mod heap;
 mod inspect;
 mod live;
@@ -49,6 +50,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::Repair(args)) => repair::run(&args),
         Some(Command::Act(args)) => act::run(args, &cli.common),
+        Some(Command::Guard(args)) => guard::run(&args, &cli.common),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Serve(args)) => serve::run(&args, &cli.common),
         Some(Command::Doctor(args)) => doctor::run(&args, &cli.common),

@@ -27,3 +27,4 @@ pub mod sysv;
 mod table;
 mod top;
 pub mod turn;
+pub mod watcher;

@@ -175,7 +175,7 @@ fn make_room_for_descriptors(count: usize, reader: &ProcessReader) {
 
 /// `/proc/loadavg`, held open: while neither the last pid nor the number of threads has changed nobody came or
 /// went, and the listing of /proc can be saved.
-struct Loadavg {
+pub(super) struct Loadavg {
     file: OwnedFd,
     buffer: Buffer,
     last: Vec<u8>,
@@ -187,7 +187,7 @@ const MOST_SKIPPED: u32 = 10;
 
 impl Loadavg {
     /// Only for a live procfs of our own pid namespace: elsewhere the last pid is not about the processes we see.
-    fn open(root: &ProcRoot, reader: &ProcessReader) -> Option<Self> {
+    pub(super) fn open(root: &ProcRoot, reader: &ProcessReader) -> Option<Self> {
         if !root.is_live {
             return None;
         }
@@ -199,7 +199,7 @@ impl Loadavg {
         Some(Self { file, buffer: Buffer::new(), last: Vec::new(), skipped: MOST_SKIPPED })
     }
 
-    fn has_changed(&mut self) -> bool {
+    pub(super) fn has_changed(&mut self) -> bool {
         let Ok(bytes) = self.buffer.read_held(&self.file) else { return true };
         // "0.24 0.05 0.02 3/79 2255": threads that run, threads, last pid.
         let tail = bytes.iter().position(|byte| *byte == b'/').map_or(bytes, |slash| &bytes[slash..]);

@@ -20,7 +20,7 @@ use regex_lite::Regex;
 use super::field::{ProcessField, Source, SourceSet, Value};
 use super::snapshot::Row;
 
-pub(super) use parse::number;
+pub(crate) use parse::number;
 
 pub use parse::QueryError;
 

@@ -11,6 +11,7 @@
 //! What is too dear for a sample is surveyed beside it, on a thread that lives while a request wishes for it.
 
 pub mod closer;
+pub mod guard;
 pub mod inspect;
 pub mod replay;
 pub mod request;

@@ -99,6 +99,9 @@ impl Source {
 pub struct SourceSet(u16);
 
 impl SourceSet {
+    /// None.
+    pub const EMPTY: Self = Self(0);
+
     /// Adds a source.
     pub fn insert(&mut self, source: Source) {
         self.0 |= 1 << source as u16;

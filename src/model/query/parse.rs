@@ -258,7 +258,7 @@ fn compare(field: &'static ProcessField, operator: &str, value: &str, is_quoted:
     Ok(Node::Text { field, pattern, is_negated })
 }
 
-pub(in crate::model) fn number(unit: Unit, value: &str) -> Result<f64, String> {
+pub(crate) fn number(unit: Unit, value: &str) -> Result<f64, String> {
     let (sign, digits) = value.strip_prefix('-').map_or((1.0, value), |digits| (-1.0, digits));
     let digits = digits.strip_prefix('+').unwrap_or(digits);
     let plain = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
