@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use memtide::heap::diff::{Change, Summary, compare, holders_of_new};
+use memtide::heap::diff::{Change, Numbering, Summary, compare, holders_of_new};
 use memtide::heap::distances::SYSTEM;
 use memtide::heap::explorer::{Explorer, NodeOrder};
 use memtide::heap::graph::HeapGraph;
@@ -481,7 +481,7 @@ fn changes(live: &[std::ops::Range<u32>]) -> (Explorer, Vec<Summary>, Vec<Change
         .map(|live| Summary::of_earlier(graph(&pool(live.clone()).json()), &latest, &mut |_| ()).unwrap())
         .collect();
     summaries.push(Summary::of(&latest).unwrap());
-    let changes = compare(&summaries);
+    let changes = compare(&summaries, Numbering::of(&summaries));
     (latest, summaries, changes)
 }
 
@@ -496,10 +496,31 @@ fn new_and_deleted_objects_are_told_by_their_numbers_with_who_holds_them() {
     // The pool and its array have the same number, but retain more.
     let pool = changes.iter().find(|change| change.name == b"Pool").unwrap();
     assert_eq!((pool.whole.count(), pool.whole.retained), (0, 190 * 48));
-    let held = holders_of_new(&latest, &summaries[0], change).unwrap();
+    let held = holders_of_new(&latest, &summaries[0], change, Numbering::of(&summaries)).unwrap();
     assert_eq!(held.len(), 1);
     assert_eq!(latest.held_text(&held[0], "PooledRequest"), "200 PooledRequest held by Pool.items[…] of script 9:12");
-    assert_eq!(summaries[0].common(&summaries[1]), (93, 103));
+    assert_eq!(Numbering::of(&summaries), Numbering::Kept);
+}
+
+#[test]
+fn where_the_numbers_begin_anew_only_how_many_there_are_is_compared() {
+    // The numbers of the first requests are other objects' now.
+    let mut made = pool(1000..1300);
+    let items = 3;
+    for place in 0..100 {
+        let other = made.object("Other", 16);
+        made.set_id(other, 1001 + 2 * place);
+        made.element(items, 1000 + place, other);
+    }
+    let latest = explorer(&made);
+    let first = Summary::of_earlier(graph(&pool(0..100).json()), &latest, &mut |_| ()).unwrap();
+    let summaries = [first, Summary::of(&latest).unwrap()];
+    assert_eq!(Numbering::of(&summaries), Numbering::Anew);
+    let changes = compare(&summaries, Numbering::Anew);
+    let change = changes.iter().find(|change| change.name == b"PooledRequest").unwrap();
+    assert_eq!((change.whole.new, change.whole.deleted, change.whole.size()), (200, 0, 200 * 48));
+    let held = holders_of_new(&latest, &summaries[0], change, Numbering::Anew).unwrap();
+    assert_eq!(held.iter().map(|held| held.count).sum::<u64>(), 300);
 }
 
 #[test]

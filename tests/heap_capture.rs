@@ -78,6 +78,29 @@ fn assert_serves_as_before(node: &mut Node) {
 }
 
 #[test]
+fn two_snapshots_of_one_process_are_compared_though_v8_numbers_its_objects_anew() {
+    if !has_programs(&["node"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(&[ANY_PORT], 1000, folder.path());
+    let pid = node.pid.to_string();
+    let [before, after] = ["before", "after"].map(|name| folder.path().join(name));
+    assert!(run(&capture_args(&pid, &before, &[])).status.success());
+    assert_eq!(node.get("/more"), "ok");
+    assert!(run(&capture_args(&pid, &after, &[])).status.success());
+    let [before, after] = [&before, &after].map(|file| file.to_str().unwrap());
+    let output = run(&["heap", "diff", before, after, "--format", "json", "--top", "1000"]);
+    let document: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(document["numbered_anew"], true);
+    let classes = document["classes"].as_array().unwrap();
+    let request = classes.iter().find(|class| class["class"] == "PooledRequest").unwrap();
+    assert_eq!((&request["new"], &request["deleted"]), (&Value::from(500), &Value::from(0)), "{request:#}");
+    let told = stdout(&run(&["heap", "diff", before, after]));
+    assert!(told.contains("numbered anew") && told.contains("PooledRequest (500 more) held by"), "{told}");
+}
+
+#[test]
 fn an_unprepared_process_gives_its_snapshot_and_is_as_before_afterwards_and_again() {
     if !has_programs(&["node"]) {
         return;

@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use memtide::heap::diff::{Summary, compare};
+use memtide::heap::diff::{Numbering, Summary, compare};
 use memtide::heap::distances::SYSTEM;
 use memtide::heap::explorer::Explorer;
 use memtide::heap::parse::Opening;
@@ -112,7 +112,7 @@ fn every_node_and_class_is_as_devtools_has_it() {
     assert_eq!(explorer.total(), theirs["total"].as_u64().unwrap());
     // What changed from the first to the second.
     let before = Summary::of_earlier(graph(&first), &explorer, &mut |_| ()).unwrap();
-    let changes = compare(&[before, Summary::of(&explorer).unwrap()]);
+    let changes = compare(&[before, Summary::of(&explorer).unwrap()], Numbering::Kept);
     let own: BTreeMap<String, [i64; 4]> = changes
         .iter()
         .filter(|change| change.whole.new + change.whole.deleted > 0)

@@ -1,6 +1,6 @@
 //! Rules to decisions: limits without cron. Pure: no clock, no file, no signal.
 //!
-//! [`file`] and the flags of `memtide guard` make [`rule::Rule`]s; [`evaluate::evaluate`] takes rules, [`state::State`]
+//! [`mod@file`] and the flags of `memtide guard` make [`rule::Rule`]s; [`evaluate::evaluate`] takes rules, [`state::State`]
 //! and a snapshot and gives [`decision::Decision`]s and notes, so that the same code runs live and over a recording.
 //! [`need`] says what has to be read for that, [`pace`] when to look next, [`journal`] how it is told.
 

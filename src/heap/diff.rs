@@ -1,5 +1,6 @@
-//! What grew from one snapshot of a process to the next. V8 gives an object its number for life: new is what only the
-//! later one has, deleted what only the earlier one has.
+//! What grew from one snapshot of a process to the next. V8 gives an object its number for as long as an inspector's
+//! session lasts, or where none ends, for life: new is what only the later one has, deleted what only the earlier one has.
+//! Where the numbers begin anew, only how many there are is compared.
 //!
 //! Of the earlier snapshots only a summary stays, so that two of some GB are compared with the memory of little more
 //! than one.
@@ -74,15 +75,39 @@ impl Summary {
         self.total
     }
 
-    /// How many of the numbers of objects of `self` are there in `other` too, of so many: little where they are of
-    /// different processes.
-    pub fn common(&self, other: &Self) -> (usize, usize) {
+    /// Whether an object has the same number in `self` and in `other`. V8 forgets the numbers when an inspector's session
+    /// ends, and counts from the beginning in the next one (`HeapProfiler.disable`), as another process does: then a
+    /// number that both have is mostly of another class in each.
+    pub fn is_numbered_as(&self, other: &Self) -> bool {
         let mut ids: Vec<u32> = Vec::new();
         other.classes.values().for_each(|(_, members)| ids.extend_from_slice(&members.ids));
         ids.sort_unstable();
-        let own = self.classes.values().flat_map(|(_, members)| &members.ids);
-        let common = own.clone().filter(|id| ids.binary_search(id).is_ok()).count();
-        (common, own.count())
+        let (mut shared, mut alike) = (0, 0);
+        for (key, (_, members)) in &self.classes {
+            let same = other.classes.get(key).map_or(&[][..], |(_, members)| &members.ids);
+            for id in members.ids.iter().filter(|id| ids.binary_search(id).is_ok()) {
+                shared += 1;
+                alike += usize::from(same.binary_search(id).is_ok());
+            }
+        }
+        // An object whose shape changes is of another class, too; few do.
+        alike * 4 >= shared * 3 && shared > 0
+    }
+}
+
+/// How objects of two snapshots are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbering {
+    /// By their numbers: who came and who went is known.
+    Kept,
+    /// Not at all: only how many there are is known.
+    Anew,
+}
+
+impl Numbering {
+    /// Of snapshots, the earliest first.
+    pub fn of(summaries: &[Summary]) -> Self {
+        if summaries.windows(2).all(|pair| pair[0].is_numbered_as(&pair[1])) { Self::Kept } else { Self::Anew }
     }
 }
 
@@ -142,7 +167,7 @@ impl Change {
 }
 
 /// Compares snapshots, the earliest first: classes that changed, those that grew most first.
-pub fn compare(summaries: &[Summary]) -> Vec<Change> {
+pub fn compare(summaries: &[Summary], numbering: Numbering) -> Vec<Change> {
     if summaries.len() < 2 {
         return Vec::new();
     }
@@ -151,6 +176,10 @@ pub fn compare(summaries: &[Summary]) -> Vec<Change> {
         keys.extend(summary.classes.iter().map(|(key, (kind, _))| (key, *kind)));
     }
     let none = Members::default();
+    let step = match numbering {
+        Numbering::Kept => step,
+        Numbering::Anew => step_by_count,
+    };
     let mut changes: Vec<Change> = keys
         .into_iter()
         .map(|(key, kind)| {
@@ -212,12 +241,29 @@ fn step(before: &Members, after: &Members) -> Step {
     }
 }
 
-/// Who holds the objects of a class that `first` does not have, those who hold most first.
-pub fn holders_of_new(latest: &Explorer, first: &Summary, change: &Change) -> Result<Vec<Held>> {
+/// What the numbers of objects can't tell: so many more, or so many fewer.
+fn step_by_count(before: &Members, after: &Members) -> Step {
+    let (old, new) = (before.ids.len() as u64, after.ids.len() as u64);
+    Step {
+        new: new.saturating_sub(old),
+        deleted: old.saturating_sub(new),
+        new_size: after.shallow.saturating_sub(before.shallow),
+        deleted_size: before.shallow.saturating_sub(after.shallow),
+        retained: after.retained as i64 - before.retained as i64,
+    }
+}
+
+/// Who holds the objects of a class that `first` does not have, those who hold most first; where they can't be told
+/// apart, who holds those that there are.
+pub fn holders_of_new(latest: &Explorer, first: &Summary, change: &Change, numbering: Numbering) -> Result<Vec<Held>> {
     let classes = latest.classes();
     let class = classes.all().iter().position(|class| class.name == change.name && class.place == change.place);
     let Some(class) = class.map(|class| class as u32) else { return Ok(Vec::new()) };
-    let known = first.classes.get(&(change.name.clone(), change.place)).map(|(_, members)| members.ids.as_slice());
+    let known = match numbering {
+        Numbering::Kept => first.classes.get(&(change.name.clone(), change.place)),
+        Numbering::Anew => None,
+    };
+    let known = known.map(|(_, members)| members.ids.as_slice());
     let is_new = |node: &u32| known.is_none_or(|known| known.binary_search(&latest.graph().id(*node)).is_err());
     let nodes: Vec<u32> = classes.nodes(class).filter(is_new).collect();
     latest.held(&nodes, Some(class))

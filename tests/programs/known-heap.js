@@ -1,5 +1,5 @@
 // A server whose heap is known: as many PooledRequest as its first argument says, held by pool.items. It tells its
-// port and answers: / with ok, /stats with what V8 says of its heap, /wait by standing still in open(2) of the FIFO `go`
+// port and answers: / with ok, /more with ok after 500 more of them, /stats with what V8 says of its heap, /wait by standing still in open(2) of the FIFO `go`
 // in its folder, after making a file `waiting` there. It ends when its parent does.
 'use strict';
 const fs = require('fs');
@@ -21,6 +21,7 @@ const server = http.createServer((request, response) => {
     fs.writeFileSync('waiting', '');
     fs.readFileSync('go');
   }
+  if (request.url === '/more') for (let more = 0; more < 500; more++) pool.items.push(new PooledRequest(more));
   response.end(request.url === '/stats' ? JSON.stringify(v8.getHeapStatistics()) : pool.items.length && 'ok');
 });
 server.listen(0, '127.0.0.1', () => {

@@ -9,14 +9,11 @@ use super::super::terminal_width;
 use super::open::{self, Waiting};
 use crate::cli::{HeapDiff, Report};
 use crate::export::heap::{DiffReport, diff_json, write_diff};
-use crate::heap::diff::{Summary, compare, holders_of_new};
+use crate::heap::diff::{Numbering, Summary, compare, holders_of_new};
 use crate::heap::lists::contains;
 
 /// Classes of which it is told who holds what is new.
 const HELD: usize = 20;
-
-/// Snapshots with less than this part of their objects in common are of different processes.
-const KINSHIP: usize = 10;
 
 pub(super) fn run(args: &HeapDiff) -> anyhow::Result<ExitCode> {
     let (last, earlier) = args.files.split_last().context("no snapshots")?;
@@ -29,29 +26,20 @@ pub(super) fn run(args: &HeapDiff) -> anyhow::Result<ExitCode> {
         summaries.push(summary.with_context(|| path.display().to_string())?);
     }
     summaries.push(Summary::of(&latest)?);
-    for (pair, paths) in summaries.windows(2).zip(args.files.windows(2)) {
-        let (common, of) = pair[0].common(&pair[1]);
-        if common * KINSHIP < of {
-            writeln!(
-                io::stderr(),
-                "memtide: {} and {} have few objects in common: they seem to be of different processes",
-                paths[0].display(),
-                paths[1].display()
-            )?;
-        }
-    }
+    let numbering = Numbering::of(&summaries);
     let word = args.search.as_deref().unwrap_or_default().to_lowercase();
     let mut changes = Vec::new();
     let mut told = 0;
-    for change in compare(&summaries) {
+    for change in compare(&summaries, numbering) {
         let is_told = told < HELD && change.whole.new > 0 && contains(&change.name, &word);
         told += usize::from(is_told);
-        let held = if is_told { holders_of_new(&latest, &summaries[0], &change)? } else { Vec::new() };
+        let held = if is_told { holders_of_new(&latest, &summaries[0], &change, numbering)? } else { Vec::new() };
         changes.push((change, held));
     }
     let names = args.files.iter().map(|path| path.to_string_lossy().into_owned());
     let files: Vec<(String, u64)> = names.zip(summaries.iter().map(Summary::total)).collect();
-    let report = DiffReport { latest: &latest, files: &files, changes: &changes, word: &word, top: args.top };
+    let report =
+        DiffReport { latest: &latest, files: &files, changes: &changes, numbering, word: &word, top: args.top };
     let mut out = BufWriter::new(io::stdout().lock());
     match args.format {
         Report::Json => writeln!(out, "{:#}", diff_json(&report))?,

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use super::{Cell, Sheet};
-use crate::heap::diff::{Change, Step};
+use crate::heap::diff::{Change, Numbering, Step};
 use crate::heap::explorer::Explorer;
 use crate::heap::holders::{Held, grouped};
 use crate::heap::lists::contains;
@@ -25,6 +25,8 @@ pub struct DiffReport<'a> {
     pub files: &'a [(String, u64)],
     /// What changed, in order, and who holds what is new of it.
     pub changes: &'a [(Change, Vec<Held>)],
+    /// How their objects were told apart.
+    pub numbering: Numbering,
     /// Only classes with this in their name.
     pub word: &'a str,
     /// Lines of the table.
@@ -91,7 +93,11 @@ impl DiffReport<'_> {
         let told = grown.filter(|(change, _)| change.kind.is_made_by_program()).take(SENTENCES);
         told.map(|(change, held)| {
             let name = escape(&change.name);
-            let mut text = self.latest.held_text(&held[0], &format!("new {name}"));
+            let what = match self.numbering {
+                Numbering::Kept => format!("new {name}"),
+                Numbering::Anew => format!("{name} ({} more)", grouped(change.whole.new)),
+            };
+            let mut text = self.latest.held_text(&held[0], &what);
             let rest: u64 = held[1..].iter().map(|held| held.count).sum();
             if rest > 0 {
                 text = format!("{text}, {} elsewhere", grouped(rest));
@@ -116,6 +122,13 @@ pub fn write_diff(
     if let (Some((_, first)), Some((_, last))) = (first, last) {
         let change = Cell::BytesChange(*last as i64 - *first as i64).text(is_bytes);
         writeln!(out, "heap {} ({change})", sizes.join(" → "))?;
+    }
+    if report.numbering == Numbering::Anew {
+        writeln!(
+            out,
+            "The objects are numbered anew in each: a session of the inspector ended between them, or they are of \
+             different processes. So only how many there are is compared."
+        )?;
     }
     let sentences = report.sentences(is_bytes);
     if sentences.is_empty() {
@@ -162,6 +175,7 @@ pub fn diff_json(report: &DiffReport<'_>) -> Value {
     };
     json!({
         "schema": "memtide.heap.diff/1",
+        "numbered_anew": report.numbering == Numbering::Anew,
         "files": report.files.iter().map(|(file, total)| json!({"file": file, "total": total})).collect::<Vec<_>>(),
         "classes": report.shown().take(report.top).map(class).collect::<Vec<_>>(),
         "of": report.shown().count(),
