@@ -291,7 +291,9 @@ fn a_node_app_that_leaks_is_found_with_its_pid_its_rate_and_what_to_do() {
     assert!((rate / per_minute - 1.0).abs() < 0.25, "{rate} and {per_minute}: {finding:#}");
     assert!(json["watched_ms"].as_u64().unwrap() >= 155_000, "{json:#}");
     let commands = json["advice"].as_array().unwrap().iter().flat_map(|advice| advice["commands"].as_array().unwrap());
-    assert!(commands.clone().any(|command| command.as_str().unwrap().starts_with(&format!("kill -USR1 {pid} "))));
+    assert!(
+        commands.clone().any(|command| command.as_str().unwrap().starts_with(&format!("memtide heap capture {pid} ")))
+    );
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn a_leak_has_its_rate_its_kind_its_end_and_its_share() {
 #[test]
 fn node_is_told_how_to_compare_snapshots_and_what_its_heap_may_take() {
     let story = leaking(1234, "node", "node --max-old-space-size=4096 app.js", UNIT);
-    assert!(story.advice[0].commands[0].starts_with("kill -USR1 1234"), "{:#?}", story.advice);
+    assert!(story.advice[0].commands[0].starts_with("memtide heap capture 1234 "), "{:#?}", story.advice);
     assert!(story.advice[0].risk.as_deref().is_some_and(|risk| risk.contains("9229") && risk.contains("run code")));
     let heap = advice(&story, "--max-old-space-size=");
     // Three quarters of what it has and of what is available: 1,500 MiB together.
@@ -168,18 +168,25 @@ fn node_is_told_how_to_compare_snapshots_and_what_its_heap_may_take() {
     assert!(heap.why.finding == Some(0));
     let bound = advice(&story, "set-property");
     assert_eq!(bound.commands, [format!("systemctl set-property shop.service MemoryMax={mib}M")]);
+    let guard = &advice(&story, "memtide guard").commands[0];
+    assert_eq!(
+        *guard,
+        format!(
+            "memtide guard --match unit=shop.service --per unit --footprint-over {mib}M --for 30s --then 'restart unit'"
+        )
+    );
 }
 
 #[test]
 fn a_signal_for_snapshots_is_used_only_where_it_was_set() {
     let story = leaking(7, "node", "node --heapsnapshot-signal=SIGUSR2 app.js", UNIT);
-    assert!(story.advice[0].commands[0].starts_with("kill -USR2 7 "), "{:#?}", story.advice);
-    assert!(commands(&story).iter().all(|command| !command.contains("USR1")));
-    let story = leaking(7, "node", "node app.js", UNIT);
-    assert!(commands(&story).iter().all(|command| !command.starts_with("kill -USR2")));
+    assert!(story.advice[0].why.text.contains("--heapsnapshot-signal=SIGUSR2, which is used"), "{:#?}", story.advice);
+    assert!(story.advice[0].risk.as_deref().is_some_and(|risk| !risk.contains("SIGUSR1")));
+    let story = leaking(7, "node", "node --inspect app.js", UNIT);
+    assert!(story.advice[0].why.text.contains("(--inspect), which is used"), "{:#?}", story.advice);
     // Without its handler the signal would end it.
     let story = leaking(7, "node", "node --disable-sigusr1 app.js", UNIT);
-    assert!(commands(&story).iter().all(|command| !command.starts_with("kill")), "{:#?}", story.advice);
+    assert!(commands(&story).iter().all(|command| !command.contains("capture")), "{:#?}", story.advice);
     // With a limit of its own that is met first it needs none.
     let story = leaking(7, "node", "node --max-old-space-size=400 app.js", UNIT);
     assert!(sentence(&story, Topic::Limit).text.contains("its own heap limit (424M)"));
@@ -216,8 +223,9 @@ fn each_runtime_has_its_own_tools() {
     ] {
         let story = leaking(77, comm, command, UNIT);
         assert!(story.advice[0].commands.iter().any(|given| given.contains(tool)), "{comm}: {:#?}", story.advice);
-        let others =
-            ["memray", "pprof", "heaptrack", "jcmd", "heapsnapshot"].iter().filter(|other| !tool.contains(**other));
+        let others = ["memray", "pprof", "heaptrack", "jcmd", "histogram 77", "heapsnapshot"]
+            .iter()
+            .filter(|other| !tool.contains(**other));
         for other in others {
             assert!(commands(&story).iter().all(|given| !given.contains(other)), "{comm}: {other}");
         }
@@ -392,7 +400,11 @@ fn restarts_do_not_hide_a_leak() {
     assert_eq!(number(restart, "ended") as u32, 2);
     assert!(restart.text.contains("restarts hide the leak"), "{restart:?}");
     assert_eq!(story.sentences.iter().filter(|sentence| sentence.topic == Topic::Ended).count(), 2);
-    assert!(story.advice[0].commands[0].starts_with("kill -USR1 102 "), "the one that is alive: {:#?}", story.advice);
+    assert!(
+        story.advice[0].commands[0].starts_with("memtide heap capture 102 "),
+        "the one that is alive: {:#?}",
+        story.advice
+    );
     assert!(commands(&story).iter().any(|command| command.starts_with("systemctl set-property shop.service")));
 }
 

@@ -40,6 +40,7 @@ pub(super) fn give(case: &Case<'_>, given: &mut Vec<Advice>) {
     given.extend(heap_limit(case, identity, room, &manager));
     given.extend(recycling(case, identity, processes.len()));
     given.extend(group_limit(case, identity, room, &manager));
+    given.extend(guard(case, room, &manager));
 }
 
 /// What is left for a program: by the machine, and by the limit of its control group.
@@ -199,6 +200,33 @@ fn group_limit(case: &Case<'_>, identity: &Identity, room: Room, manager: &Manag
     Some(Advice {
         title: "Bound it, so that it does not take the machine along".into(),
         commands,
+        why: room.explain(why),
+        risk: Some(risk.into()),
+    })
+}
+
+/// A rule that ends it in time, by whoever starts it anew.
+fn guard(case: &Case<'_>, room: Room, manager: &Manager) -> Option<Advice> {
+    let room = Room { members: 1, ..room };
+    let mib = room.share_mib();
+    let (whom, step, risk) = match manager {
+        Manager::Service(unit) => (
+            format!("--match {} --per unit", quote(&format!("unit={unit}"))),
+            "restart unit",
+            "a restart bounds the leak and does not mend it: requests under way fail",
+        ),
+        // Its engine restarts it, by the limit of the container.
+        Manager::Container(..) => return None,
+        Manager::Nobody => (
+            format!("--pid {}", case.pid()?),
+            "signal TERM+KILL",
+            "it ends the program and starts none: with --then 'restart COMMAND' it does",
+        ),
+    };
+    let why = case.why().say(", and a rule acts before the memory is gone, without cron.");
+    Some(Advice {
+        title: "Or hold it by a rule".into(),
+        commands: vec![format!("memtide guard {whom} --footprint-over {mib}M --for 30s --then '{step}'")],
         why: room.explain(why),
         risk: Some(risk.into()),
     })

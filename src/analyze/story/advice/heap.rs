@@ -4,7 +4,6 @@ use super::{Advice, Case};
 use crate::analyze::story::program::{Runtime, has_option, runtime};
 use crate::analyze::story::sentence::{Amount, Sentence};
 use crate::model::process::Identity;
-use crate::model::shell::quote;
 
 /// The tools that look into the memory of what leaks.
 pub(super) fn give(case: &Case<'_>, given: &mut Vec<Advice>) {
@@ -23,13 +22,18 @@ pub(super) fn give(case: &Case<'_>, given: &mut Vec<Advice>) {
     }
 }
 
-/// Whether there is room for a copy of what it has; a warning where there is none.
-fn room(case: &Case<'_>, cost: &str) -> String {
+/// A heap snapshot of small objects takes up to so many times the heap beside it while it is written; measured by
+/// `tests/heap_capture.rs` and the estimate of `memtide heap capture`.
+const SNAPSHOT: f64 = 10.0;
+
+/// What a heap snapshot costs; a warning where there may be no room for it.
+fn cost(case: &Case<'_>) -> String {
+    let cost = "the process stands still while a snapshot is taken, up to a second for each 5M, and may take up to ten \
+                times its heap meanwhile";
     let available = case.scene.last.system.meminfo.mem_available.value().unwrap_or(0) as f64;
-    let level = case.finding.judgement.level;
-    if available < 1.2 * level {
-        let (level, available) = (Amount::Bytes(level), Amount::Bytes(available));
-        format!("{cost}: up to {level}, and only {available} is available, so take it soon after a restart")
+    if available < SNAPSHOT * case.finding.judgement.level {
+        let available = Amount::Bytes(available);
+        format!("{cost}: only {available} is available, so it may be refused now; take it soon after a restart")
     } else {
         cost.to_owned()
     }
@@ -38,30 +42,8 @@ fn room(case: &Case<'_>, cost: &str) -> String {
 fn node(case: &Case<'_>, pid: u32, identity: &Identity) -> Advice {
     let title = "Compare two heap snapshots: the class whose objects became more is what is kept";
     let why = case.why();
-    let pause = room(case, "the process stands still while a snapshot is taken, which may need as much memory again");
-    if let Some(signal) = heap_snapshot_signal(identity) {
-        return Advice {
-            title: title.into(),
-            commands: vec![
-                format!("kill -{signal} {pid}   # now, and again in some minutes"),
-                format!("ls -lt /proc/{pid}/cwd/Heap.*.heapsnapshot"),
-            ],
-            why: why.say(&format!(", and it was started with --heapsnapshot-signal={signal}.")),
-            risk: Some(pause),
-        };
-    }
-    if has_option(identity, "--inspect") {
-        return Advice {
-            title: title.into(),
-            commands: vec![
-                format!("ss -tlnp | grep pid={pid},   # the inspector's port is 9229 unless --inspect says otherwise"),
-                "curl -s http://127.0.0.1:9229/json/list".into(),
-            ],
-            why: why.say(", and its inspector is open (--inspect): Chrome's chrome://inspect takes the snapshots."),
-            risk: Some(pause),
-        };
-    }
-    if has_option(identity, "--disable-sigusr1") {
+    let signal = heap_snapshot_signal(identity);
+    if signal.is_none() && !has_option(identity, "--inspect") && has_option(identity, "--disable-sigusr1") {
         return Advice {
             title: title.into(),
             commands: vec!["export NODE_OPTIONS=--heapsnapshot-signal=SIGUSR2   # before it is started anew".into()],
@@ -69,19 +51,25 @@ fn node(case: &Case<'_>, pid: u32, identity: &Identity) -> Advice {
             risk: Some("the restart frees what leaked: it has to grow again first".into()),
         };
     }
-    let host = quote(&case.scene.last.host.name.escaped());
+    let cost = cost(case);
+    let (why, risk) = if let Some(signal) = signal {
+        (why.say(&format!(", and it was started with --heapsnapshot-signal=SIG{signal}, which is used.")), cost)
+    } else if has_option(identity, "--inspect") {
+        (why.say(", and its inspector is open (--inspect), which is used."), cost)
+    } else {
+        let risk = "its inspector is opened by SIGUSR1 for that time: meanwhile whoever can connect to port 9229 on this \
+                    machine can run code in the program; a program that handles SIGUSR1 itself does what it wants with it";
+        (why.say(", and its command line shows no --heapsnapshot-signal."), format!("{risk}; {cost}"))
+    };
     Advice {
         title: title.into(),
         commands: vec![
-            format!("kill -USR1 {pid}   # opens the inspector on 127.0.0.1:9229"),
-            format!("ssh -L 9229:127.0.0.1:9229 {host}   # on your own machine; then chrome://inspect in Chrome"),
-            "export NODE_OPTIONS=--heapsnapshot-signal=SIGUSR2   # for its next start: then kill -USR2 takes a snapshot".into(),
+            format!("memtide heap capture {pid} -o before.heapsnapshot"),
+            format!("memtide heap capture {pid} -o after.heapsnapshot   # some minutes later"),
+            "memtide heap diff before.heapsnapshot after.heapsnapshot".into(),
         ],
-        why: why.say(", and its command line shows no --heapsnapshot-signal."),
-        risk: Some(format!(
-            "while the inspector is open, whoever can connect to port 9229 on this machine can run code in the \
-             program; a program that handles SIGUSR1 itself does what it wants with it; {pause}"
-        )),
+        why,
+        risk: Some(risk),
     }
 }
 
@@ -117,9 +105,8 @@ fn jvm(case: &Case<'_>, pid: u32, identity: &Identity) -> Advice {
         _ => Advice {
             title: "Compare two class histograms: the class whose instances became more is what is kept".into(),
             commands: vec![
-                format!("jcmd {pid} GC.class_histogram > histogram.1   # as its own user"),
-                format!("jcmd {pid} GC.class_histogram > histogram.2   # some minutes later"),
-                "diff histogram.1 histogram.2 | head -n 40".into(),
+                format!("memtide heap histogram {pid} --format json > before.json"),
+                format!("memtide heap histogram {pid} --diff before.json   # some minutes later"),
             ],
             why: case.why().say("."),
             risk: Some("each histogram is a full collection: the program stands still for it".into()),
@@ -147,9 +134,8 @@ fn go(case: &Case<'_>, port: Option<u16>) -> Advice {
     Advice {
         title: "Compare two heap profiles".into(),
         commands: vec![
-            format!("curl -so heap.1 {address}/heap"),
-            format!("curl -so heap.2 {address}/heap   # some minutes later"),
-            "go tool pprof -top -diff_base heap.1 heap.2".into(),
+            format!("memtide heap histogram {address}/heap --format json > before.json"),
+            format!("memtide heap histogram {address}/heap --diff before.json   # some minutes later"),
             format!(
                 "curl -s '{address}/goroutine?debug=1' | head -n 40   # goroutines that never end keep their memory"
             ),
