@@ -151,7 +151,7 @@ fn services_that_leak_are_blamed_and_sound_ones_beside_them_are_not() {
         assert_scene("services", &["node-leak-fast", "node-leak-mid", "node-leak-slow", "native-fds", "python-leak"]);
     let last = told.last().unwrap();
     assert!(said(last, Topic::Limit).any(|limit| limit.contains("its limit of open files (1024)")));
-    assert!(is_advised(last, "ls -l /proc/") && is_advised(last, "--max-old-space-size="));
+    assert!(is_advised(last, "memtide inspect ") && is_advised(last, "--max-old-space-size="));
 }
 
 #[test]

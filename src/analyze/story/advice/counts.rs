@@ -16,12 +16,9 @@ pub(super) fn descriptors(case: &Case<'_>, given: &mut Vec<Advice>) {
     let count = Amount::Count(case.finding.judgement.level);
     given.push(Advice {
         title: "See what is left open, grouped by target".into(),
-        commands: vec![
-            format!(
-                "ls -l /proc/{pid}/fd | sed -n 's/.* -> //p' | sed 's/:\\[[0-9]*\\]$//' | sort | uniq -c | sort -rn | head"
-            ),
-            format!("lsof -nP -a -p {pid} -i   # sockets with their peers: CLOSE_WAIT is closed by the peer, not by it"),
-        ],
+        commands: vec![format!(
+            "memtide inspect {pid} --part descriptors   # CLOSE_WAIT is closed by the peer, not by it"
+        )],
         why: case.why().say(", and has ").put("fds", count).say(" open: what stands on top is what it does not close."),
         risk: None,
     });
@@ -69,7 +66,7 @@ pub(super) fn threads(case: &Case<'_>, given: &mut Vec<Advice>) {
     let pid = process.key.pid;
     given.push(Advice {
         title: "See which threads there are, by name".into(),
-        commands: vec![format!("cat /proc/{pid}/task/*/comm | sort | uniq -c | sort -rn | head")],
+        commands: vec![format!("memtide inspect {pid} --part threads")],
         why: case
             .why()
             .say(", and has ")
@@ -98,7 +95,7 @@ pub(super) fn mappings(case: &Case<'_>, given: &mut Vec<Advice>) {
     let Some(pid) = case.pid() else { return };
     given.push(Advice {
         title: "See what is mapped".into(),
-        commands: vec![format!("pmap -x {pid} | sort -k2 -rn | head -n 20")],
+        commands: vec![format!("memtide inspect {pid} --part mappings --for 1m")],
         why: case.why().say(": page tables follow what is mapped, be it used or not."),
         risk: None,
     });
