@@ -103,9 +103,8 @@ fn check(story: &Story) {
         }
         for command in &advice.commands {
             assert!(!command.contains('\n') && !command.contains('…'), "{command}");
-            if let Some(args) = command.strip_prefix("memtide ") {
-                let args = std::iter::once("memtide").chain(args.split(' '));
-                memtide::cli::Cli::try_parse_from(args).unwrap_or_else(|error| panic!("{command}: {error}"));
+            if command.starts_with("memtide ") {
+                memtide::cli::Cli::try_parse_from(words(command)).unwrap_or_else(|error| panic!("{command}: {error}"));
             }
             let output = Command::new("sh").args(["-n", "-c", command]).output().unwrap();
             assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
@@ -139,6 +138,14 @@ fn assert_scene(scene: &str, leaks: &[&str]) -> Vec<Told> {
 
 fn said(told: &Told, topic: Topic) -> impl Iterator<Item = &str> {
     told.story.sentences.iter().filter(move |sentence| sentence.topic == topic).map(|sentence| &*sentence.text)
+}
+
+/// The words that a shell would give to memtide.
+fn words(command: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!("exec 3>&1; memtide() {{ printf '%s\\n' memtide \"$@\" >&3; }}\n{command}");
+    let output = Command::new("sh").args(["-c", &script]).current_dir(folder.path()).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
 fn is_advised(told: &Told, command: &str) -> bool {
