@@ -120,9 +120,7 @@ pub(super) const COLUMNS: [Column<Row>; 6] = [
 pub(super) fn build(seen: &Seen, order: Order) -> Vec<Row> {
     let Some(now) = seen.part(Part::Descriptors).and_then(known) else { return Vec::new() };
     let coverage = now.coverage;
-    // Samples of two moments are of different descriptors: only whole ones are compared line by line.
-    let before = seen.baseline(Part::Descriptors).and_then(known);
-    let before = before.filter(|before| before.coverage.is_whole() && coverage.is_whole());
+    let before = change::whole(now, seen.baseline(Part::Descriptors).and_then(known));
     let rows = change::targets(now, before).into_iter().map(|line| {
         let target = line.line();
         Row {

@@ -112,7 +112,7 @@ pub(super) fn build(seen: &Seen, order: Order) -> Vec<Row> {
     let before = seen.baseline(Part::Mappings).and_then(known);
     let rows = change::mappings(now, before).into_iter().map(|line| {
         // Which mappings of a group were read in time is chance: no change can be told then.
-        let is_told = before.is_some() && line.now.into_iter().chain(line.before).all(|group| group.unread == 0);
+        let is_told = before.is_some() && line.is_read();
         let group = line.line();
         Row {
             name: group.shown(),
