@@ -241,8 +241,14 @@ pub struct Inspect {
     #[arg(long, short = 'n', value_name = "N")]
     pub top: Option<usize>,
     /// Watches for so long first, and says what grew
-    #[arg(long = "for", value_name = "TIME")]
+    #[arg(long = "for", value_name = "TIME", conflicts_with = "since")]
     pub span: Option<Span>,
+    /// Shows the change of mappings and descriptors since a mark of this process that --save-mark wrote
+    #[arg(long, value_name = "FILE")]
+    pub since: Option<PathBuf>,
+    /// Keeps all of this inspection in a file, to compare with later
+    #[arg(long, value_name = "FILE")]
+    pub save_mark: Option<PathBuf>,
     /// Reads for about so long at most; of what takes longer, part is read, and it says so
     #[arg(long, value_name = "TIME", default_value = "120ms")]
     pub budget: Interval,
@@ -276,6 +282,8 @@ Examples:
   memtide inspect 1234                         everything
   memtide inspect 1234 --part descriptors      what `lsof -p 1234 | wc -l` counts, by what it is
   memtide inspect 1234 --part mappings --for 1m    what grew in a minute, and where
+  memtide inspect 1234 --save-mark before.json     keeps this moment
+  memtide inspect 1234 --since before.json     what grew since
   memtide inspect 1234 --part runtime          the limit of its heap, who set it and what is left
   memtide inspect 1234 --budget 1m             whole, however much there is
   memtide inspect --format json 1234 | jq .    every number, for a script";

@@ -150,7 +150,8 @@ fn text_keeps_to_the_width_of_the_terminal_and_has_more_columns_where_there_is_r
     let text = |width| {
         let report = Report {
             inspection: &inspection,
-            watch: None,
+            before: None,
+            story: None,
             has_overview: true,
             parts: PartSet::all(),
             top: 20,

@@ -174,6 +174,34 @@ fn what_is_new_since_the_screen_was_opened_is_told_and_sorts() {
 }
 
 #[test]
+fn a_mark_keeps_the_look_that_is_shown_and_every_later_one_is_compared_with_it() {
+    let mut face = opened(160, 40);
+    face.keys("3");
+    face.watch(20);
+    assert!(line(&face, "39 sockets").contains("811 files +20  ") && face.text().contains("in 20s since first shown"));
+    face.keys(":").type_text("mark deploy").keys("enter");
+    assert!(!face.text().contains("first shown") && !face.text().contains("since mark"), "{}", face.text());
+    face.watch(10);
+    let kinds = line(&face, "39 sockets");
+    assert!(kinds.contains("821 files +10") && kinds.contains("in 10s since mark deploy"), "{kinds}");
+    assert!(line(&face, "/srv/app/log/app.log").contains("+10 file"), "{}", face.text());
+    // What was not looked at then is compared with the first look after it.
+    face.keys("2");
+    face.watch(10);
+    let sum = line(&face, "mappings in");
+    assert!(sum.contains("in 10s, first seen 10s after mark deploy"), "{sum}");
+    // Closed and opened again it is still that mark, until none is compared with.
+    face.keys("esc enter 3");
+    face.watch(10);
+    assert!(line(&face, "39 sockets").contains("841 files +30  "), "{}", face.text());
+    assert!(face.text().contains("in 30s since mark deploy"), "{}", face.text());
+    face.keys(":").type_text("compare none").keys("enter");
+    face.watch(5);
+    assert!(!face.text().contains("deploy"), "{}", face.text());
+    assert!(line(&face, "39 sockets").contains("since first shown"), "{}", face.text());
+}
+
+#[test]
 fn any_column_sorts_by_key_menu_neighbour_and_mouse() {
     let mut face = opened(140, 40);
     face.keys("2");

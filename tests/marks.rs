@@ -124,6 +124,86 @@ fn a_mark_that_can_not_be_compared_with_is_refused_with_the_mend() {
     refused(&["ps", "fds_change>3"], 2, &["needs a mark"]);
 }
 
+/// What grew of one process since its mark, as JSON: the most by which a group of mappings and a descriptor's target did.
+fn grown(document: &Value) -> (i64, i64) {
+    let most = |list: &Value, change: fn(&Value) -> Option<i64>| {
+        list.as_array().unwrap().iter().map(|line| change(line).unwrap()).max().unwrap()
+    };
+    let bytes = most(&document["mappings"]["groups"], |group| group["change"]["pss"].as_i64());
+    (bytes, most(&document["descriptors"]["targets"], |target| target["change"].as_i64()))
+}
+
+#[test]
+fn what_a_process_gained_since_its_mark_stands_first_in_an_inspection() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("before.json");
+    let file = file.to_str().unwrap();
+    let (memory, files) =
+        (Program::leaker("mark-inspect-leaker", 64, 20), Program::file_leaker("mark-inspect-files", 1, 20));
+    for (program, part) in [(&memory, "mappings"), (&files, "descriptors")] {
+        let pid = program.pid().to_string();
+        // All is kept, whatever is printed.
+        let output = run(&["inspect", &pid, "--part", "threads", "--budget", "1m", "--save-mark", file]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && error.contains("mark `before` of "), "{error}");
+        let since = ["inspect", &pid, "--budget", "1m", "--since", file];
+        let began = Instant::now();
+        loop {
+            let document = json(&[&since[..], &["--format", "json"]].concat());
+            assert_eq!(document["since"]["name"], "before");
+            let (bytes, targets) = grown(&document);
+            if part == "mappings" && bytes > 8 * MIB || part == "descriptors" && targets > 50 {
+                let kinds = document["descriptors"]["kinds"].as_array().unwrap();
+                let most = kinds.iter().map(|kind| kind["change"].as_i64().unwrap()).max().unwrap();
+                assert!(part == "mappings" || most > 50, "{document:#}");
+                break;
+            }
+            assert!(began.elapsed() < Duration::from_mins(1), "{document:#}");
+        }
+        let output = run(&[&since[..], &["--part", part, "--top", "1"]].concat());
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains("changes since mark `before`"), "{error}");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let mut lines = text.lines().skip_while(|line| !line.contains("CHANGE"));
+        assert!(lines.next().is_some() && lines.next().is_some_and(|line| line.contains(" +")), "{text}");
+    }
+}
+
+#[test]
+fn a_mark_of_another_process_or_boot_is_no_mark_of_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (good, old, reused, all) = (path("good.json"), path("old.json"), path("reused.json"), path("all.json"));
+    let (one, other) = (Program::sleeper("mark-inspect-one"), Program::sleeper("mark-inspect-other"));
+    let (pid, other) = (one.pid().to_string(), other.pid().to_string());
+    assert!(run(&["inspect", &pid, "--save-mark", &good]).status.success());
+    assert!(run(&["ps", "--save-mark", &all]).status.success());
+    let text = std::fs::read_to_string(&good).unwrap();
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    std::fs::write(&old, text.replace(boot.trim(), "00000000-0000-0000-0000-000000000000")).unwrap();
+    let start = json(&["inspect", &pid, "--format", "json", "--part", "overview"])["start_time"].as_u64().unwrap();
+    let key = |start: u64| format!("\"start_time\":{start}");
+    assert!(text.contains(&key(start)));
+    std::fs::write(&reused, text.replace(&key(start), &key(start - 1))).unwrap();
+    let inspect = |pid: &str, file: &str, says: &[&str]| {
+        refused(
+            &["inspect", pid, "--since", file],
+            1,
+            &[&[file, "`memtide inspect PID --save-mark FILE`"], says].concat(),
+        );
+    };
+    inspect(&pid, &old, &["another boot"]);
+    inspect(&pid, &reused, &[&format!("[{pid}]"), "which has ended", "has its pid now"]);
+    inspect(&other, &good, &["this is another process"]);
+    inspect(&pid, &all, &["memtide.mark/1", "memtide.inspection/1"]);
+    refused(&["ps", "--since", &good], 1, &["memtide.inspection/1", "`memtide ps --save-mark FILE`"]);
+    // Neither is written over the other.
+    let saved = std::fs::read(&good).unwrap();
+    let output = run(&["ps", "--save-mark", &good]);
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("is no mark"));
+    assert_eq!(std::fs::read(&good).unwrap(), saved);
+}
+
 /// A mark set on the screen.
 #[test]
 fn a_child_that_grows_after_the_mark_comes_first_by_change() {

@@ -279,6 +279,8 @@ fn one_process_whole() {
     check("inspect_descriptors", &[OLD, LARGE, TINY, NARROW], app("3"));
     check("inspect_descriptors_below", &[OLD], app("3 end"));
     check("inspect_threads", &[OLD, LARGE, TINY], app("4"));
+    check("inspect_runtime_node", &[OLD, LARGE], app("5"));
+    check("inspect_runtime_jvm", &[OLD, LARGE], inspected(Crowd::Java, "shop.jar", "5"));
     check("inspect_sort_menu", &[OLD], app("2 s"));
     check("inspect_steady", &[OLD], inspected(Crowd::Server, "postgres", ""));
     check("inspect_past", &[OLD], app("["));

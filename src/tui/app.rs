@@ -351,7 +351,7 @@ impl App {
             self.processes.settle(&update, body);
             self.leaks.settle(&update.snapshot.analysis.findings, body);
             if let Some(inspect) = &mut self.inspect {
-                inspect.settle(&update, body, &self.theme);
+                inspect.settle(&update, body, &self.theme, &mut self.marks.looks);
             }
             self.system.settle(body);
             if self.screen == Screen::Cgroups {

@@ -8,6 +8,7 @@ use super::finding::span;
 use super::layer::input::{Input, Purpose};
 use super::layer::menu::{Item, Menu};
 use super::layer::{Deed, Layer};
+use super::screen::inspect::{Inspect, Looks};
 use super::theme::Role;
 use crate::model::mark::{Mark, name_of};
 use crate::model::reading::BootMs;
@@ -34,6 +35,8 @@ pub struct Marks {
     /// The oldest first.
     kept: Vec<Arc<Mark>>,
     compared: Option<Arc<Mark>>,
+    /// What they keep of processes that were looked at closely.
+    pub(super) looks: Looks,
 }
 
 /// So many marks are kept.
@@ -60,6 +63,7 @@ impl Marks {
         while self.kept.len() > MOST || (self.kept.len() > 1 && bytes(&self.kept) > MOST_BYTES) {
             gone.push(self.kept.remove(0).name.clone());
         }
+        self.prune();
         gone
     }
 
@@ -104,6 +108,11 @@ impl Marks {
     fn drop(&mut self, name: &str) {
         self.kept.retain(|mark| mark.name != name);
         self.compared.take_if(|mark| mark.name == name);
+        self.prune();
+    }
+
+    fn prune(&mut self) {
+        self.looks.retain(|at| self.kept.iter().any(|mark| mark.at == at));
     }
 
     /// The choice: which to compare with, and what else can be done with them.
@@ -186,6 +195,10 @@ impl App {
         let name = name.map(|name| name_of(&name)).filter(|name| !name.is_empty());
         let name = name.unwrap_or_else(|| time_of_day(update.snapshot.sample.wall_ms));
         let gone = self.marks.keep(Mark::of(&name, &update.snapshot));
+        // A look is of now, whatever moment of the past is marked.
+        if let Some(look) = self.inspect.as_ref().filter(|_| !update.timeline.is_past).and_then(Inspect::look) {
+            self.marks.looks.keep(update.snapshot.sample.at, look);
+        }
         let keys = self.keymap.keys(super::action::Action::OpenMarkMenu).first().map_or("", String::as_str);
         let more = if gone.is_empty() { String::new() } else { format!("; {} had to go for it", gone.join(", ")) };
         self.say(format!("mark `{name}` is set, changes are since then ({keys} for others or none){more}"), Role::Good);

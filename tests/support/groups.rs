@@ -15,7 +15,7 @@ const MIB: u64 = 1 << 20;
 /// The groups in a second of the machine's life; nobody has none.
 pub fn tree(crowd: Crowd, second: u64, at: BootMs) -> Arc<CgroupTree> {
     let groups = match crowd {
-        Crowd::Server | Crowd::Old | Crowd::Leaks => server(second, at),
+        Crowd::Server | Crowd::Old | Crowd::Leaks | Crowd::Java => server(second, at),
         Crowd::Odd => odd(at),
         Crowd::Nobody => Vec::new(),
     };

@@ -13,10 +13,12 @@ use memtide::model::inspect::thread::{Stack, Thread, Threads};
 use memtide::model::inspect::{Coverage, Inspection, Part};
 use memtide::model::process::ProcessSample;
 use memtide::model::reading::{Denial, Need, Reading};
-use memtide::model::runtime::{Clues, Settings};
+use memtide::model::runtime::{Clues, JvmCounters, Settings};
 use memtide::model::sample::Sample;
 use memtide::model::text::Text;
 use memtide::session::inspect::InspectWish;
+
+use super::machine::JAVA;
 
 const MIB: u64 = 1 << 20;
 
@@ -55,7 +57,7 @@ pub fn inspection(sample: &Sample, second: u64, wish: &InspectWish) -> Option<In
             HUGE => threads(second, 4096, b"worker"),
             _ => threads(second, 11, b"libuv-worker"),
         }),
-        runtime: part(pid, asked(Part::Runtime), clues),
+        runtime: part(pid, asked(Part::Runtime), || if pid == JAVA { java_clues() } else { clues() }),
     })
 }
 
@@ -71,6 +73,25 @@ fn clues() -> Clues {
         release: Some("v20.11.1".into()),
         config: None,
         jvm: None,
+    }
+}
+
+fn java_clues() -> Clues {
+    let counters = JvmCounters {
+        version: Some("17.0.15".into()),
+        collectors: vec!["Copy".into(), "MSC".into()],
+        used: 231 * MIB,
+        capacity: 247 * MIB,
+        most: 247 * MIB,
+        metaspace: 38 * MIB,
+    };
+    Clues {
+        exe: Reading::Value("/usr/lib/jvm/java-17-openjdk-amd64/bin/java".into()),
+        settings: Reading::Value(Settings::new(&b"JAVA_TOOL_OPTIONS=-Xmx512m -XX:MaxMetaspaceSize=96m\0"[..])),
+        libraries: Reading::Value(vec!["/usr/lib/jvm/java-17-openjdk-amd64/lib/server/libjvm.so".into()]),
+        release: Some("17.0.15".into()),
+        jvm: Some(Reading::Value(counters)),
+        ..clues()
     }
 }
 

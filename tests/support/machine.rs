@@ -26,9 +26,14 @@ pub enum Crowd {
     Odd,
     /// The server on Linux 3.10, whose `/proc/meminfo` has fewer lines.
     Old,
+    /// A Java service beside the server's processes.
+    Java,
     /// Nobody.
     Nobody,
 }
+
+/// The Java service.
+pub const JAVA: u32 = 1500;
 
 /// Milliseconds since boot when the first sample is taken.
 pub const BOOT_MS: u64 = 11_520_000;
@@ -46,6 +51,7 @@ pub fn sample(crowd: Crowd, second: u64) -> Sample {
     let mut processes = match crowd {
         Crowd::Server | Crowd::Old => server(second, at),
         Crowd::Leaks => [server(second, at), leaks(second, at)].concat(),
+        Crowd::Java => [server(second, at), vec![java(at)]].concat(),
         Crowd::Odd => odd(at),
         Crowd::Nobody => Vec::new(),
     };
@@ -194,6 +200,19 @@ impl Make {
     fn done(self) -> ProcessSample {
         self.process
     }
+}
+
+fn java(at: BootMs) -> ProcessSample {
+    let command = b"java -Xmx256m -XX:+UseSerialGC -jar /srv/shop/shop.jar";
+    make(JAVA, 1000, "java", command, "/system.slice/shop.service", at)
+        .memory(310 * MIB, 300 * MIB, 296 * MIB)
+        .fds(88)
+        .change(|process| {
+            process.status.reading = process.status.reading.map(|status| {
+                let (anon, file) = (Reading::Value(284 * MIB), Reading::Value(26 * MIB));
+                Status { rss_anon: anon, rss_file: file, ..status }
+            });
+        })
 }
 
 fn server(second: u64, at: BootMs) -> Vec<ProcessSample> {

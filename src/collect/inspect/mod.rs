@@ -76,6 +76,11 @@ impl Inspector {
         Ok(Self { host: read_host(&root), root, reader, mem_total, buffers: [Vec::new(), Vec::new()] })
     }
 
+    /// The machine.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
     /// Who has this pid now.
     pub fn key_of(&mut self, pid: u32) -> Result<ProcessKey, NoInspection> {
         let (at, _) = now(&self.root, self.reader.buffer());

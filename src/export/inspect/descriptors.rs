@@ -7,7 +7,7 @@ use crate::export::table::Table;
 use crate::export::wrap::{clamp, wrap};
 use crate::model::inspect::Coverage;
 use crate::model::inspect::change::{self, Changed};
-use crate::model::inspect::descriptor::{Descriptor, DescriptorKind, Descriptors, Target};
+use crate::model::inspect::descriptor::{Descriptor, DescriptorKind, Descriptors, KindCount, Target};
 use crate::model::inspect::prefix::by_prefix;
 use crate::units::Percent;
 
@@ -25,7 +25,12 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let text_width = clamp(width);
     let say = |out: &mut dyn Write, text: &str| wrap(out, text, "  ", "  ", text_width);
-    say(out, &summary(report, descriptors))?;
+    let earlier = report.before.and_then(|before| before.inspection.descriptors.as_ref().value());
+    let before = change::whole(descriptors, earlier);
+    say(out, &summary(report, descriptors, before))?;
+    if earlier.is_some() && before.is_none() {
+        say(out, "no change is told: not every descriptor was looked at, now or then (--budget)")?;
+    }
     let coverage = descriptors.coverage;
     if !coverage.is_whole() {
         let text = format!(
@@ -49,7 +54,6 @@ pub(super) fn write(
     if descriptors.targets.is_empty() {
         return Ok(());
     }
-    let before = report.watch.and_then(|watch| watch.before.descriptors.as_ref().value());
     targets(report, descriptors, before).fit_last(width).write(out, true, width)?;
     folders(descriptors, report.top, out, width)?;
     let newest = newest(descriptors, NEWEST.min(report.top));
@@ -60,8 +64,8 @@ pub(super) fn write(
     Ok(())
 }
 
-/// `931 of 1024 open (91%): 900 files, 20 sockets, 8 pipes, 3 epoll`.
-fn summary(report: &Report<'_>, descriptors: &Descriptors) -> String {
+/// `931 of 1024 open (91%): 900 files (+12), 20 sockets, 8 pipes, 3 epoll`.
+fn summary(report: &Report<'_>, descriptors: &Descriptors, before: Option<&Descriptors>) -> String {
     let coverage = descriptors.coverage;
     let limit = report.inspection.overview.fd_limit.value().filter(|limit| limit.soft < u64::MAX);
     let mut text = match limit {
@@ -72,11 +76,13 @@ fn summary(report: &Report<'_>, descriptors: &Descriptors) -> String {
         None => format!("{} open", coverage.of),
     };
     let about = if coverage.is_whole() { "" } else { "about " };
-    let kind = |count: &crate::model::inspect::descriptor::KindCount| {
-        let number = coverage.scale(count.count.into());
-        format!("{about}{number} {}", count.kind.plural(number))
+    let kind = |line: &Changed<'_, KindCount>| {
+        let number = coverage.scale(line.now.map_or(0, |count| count.count.into()));
+        let change = before.map_or(0, |_| line.change(|count| count.count.into()));
+        let change = if change == 0 { String::new() } else { format!(" ({change:+})") };
+        format!("{about}{number} {}{change}", line.line().kind.plural(number))
     };
-    let kinds: Vec<String> = descriptors.kinds.iter().map(kind).collect();
+    let kinds: Vec<String> = change::kinds(descriptors, before).iter().map(kind).collect();
     if !kinds.is_empty() {
         text += ": ";
         text += &kinds.join(", ");

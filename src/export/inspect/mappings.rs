@@ -30,7 +30,7 @@ pub(super) fn write(
     width: Option<usize>,
 ) -> io::Result<()> {
     let text_width = clamp(width);
-    let before = report.watch.and_then(|watch| watch.before.mappings.as_ref().value());
+    let before = report.before.and_then(|before| before.inspection.mappings.as_ref().value());
     let fields: Vec<&MemoryField> = match width {
         Some(width) if width >= WIDE => MEMORY_FIELDS.iter().collect(),
         _ => NARROW.iter().filter_map(|key| memory_field(key)).collect(),
@@ -62,8 +62,11 @@ fn groups(report: &Report<'_>, mappings: &Mappings, before: Option<&Mappings>, f
     let cost = |group: &MappingGroup| group.memory.footprint().saturating_add(group.memory.hugetlb);
     if before.is_some() {
         // What changed most comes first; what did not change keeps its order.
-        lines.sort_by_key(|line| std::cmp::Reverse(line.change(cost).unsigned_abs()));
+        lines.sort_by_key(|line| std::cmp::Reverse(if line.is_read() { line.change(cost).unsigned_abs() } else { 0 }));
     }
+    let gained = |lines: &[Changed<'_, MappingGroup>]| {
+        BytesChange(lines.iter().map(|line| line.change(cost)).fold(0, i64::saturating_add))
+    };
     let show = |memory: &Memory, unread: u64, count: u64| -> Vec<String> {
         let cell = |field: &&MemoryField| {
             let size = report.size((field.get)(memory));
@@ -82,7 +85,9 @@ fn groups(report: &Report<'_>, mappings: &Mappings, before: Option<&Mappings>, f
         let unread = now.clone().map(|group| u64::from(group.unread)).sum();
         let mut row = show(&Memory::sum(now.map(|group| &group.memory)), unread, count);
         if before.is_some() {
-            row.push(BytesChange(lines.iter().map(|line| line.change(cost)).sum()).to_string());
+            // Which mappings of a group were read in time is chance: no change can be told then.
+            let is_read = lines.iter().all(Changed::is_read);
+            row.push(if is_read { gained(lines).to_string() } else { "-".to_owned() });
         }
         row.extend([count.to_string(), name]);
         row
@@ -94,8 +99,9 @@ fn groups(report: &Report<'_>, mappings: &Mappings, before: Option<&Mappings>, f
         rows.push(row(rest, format!("({} more)", rest.len())));
     }
     let mut total = show(&mappings.total, 0, 0);
-    if before.is_some() {
-        total.push(BytesChange(lines.iter().map(|line| line.change(cost)).sum()).to_string());
+    if let Some(before) = before {
+        let of = |memory: &Memory| i64::try_from(memory.footprint().saturating_add(memory.hugetlb)).unwrap_or(i64::MAX);
+        total.push(BytesChange(of(&mappings.total) - of(&before.total)).to_string());
     }
     total.extend([mappings.coverage.of.to_string(), "total".to_owned()]);
     let mut columns: Vec<_> = fields.iter().map(|field| right(field.title)).collect();

@@ -21,8 +21,10 @@ use crate::units::Bytes;
 pub struct Report<'a> {
     /// The process.
     pub inspection: &'a Inspection,
-    /// What a watch before it found; without one nothing is said of growth.
-    pub watch: Option<Watch<'a>>,
+    /// The process as it was before; without it nothing is said of change.
+    pub before: Option<Before<'a>>,
+    /// What a watch before it came to.
+    pub story: Option<&'a Story>,
     /// The overview is among what is asked for.
     pub has_overview: bool,
     /// What else is.
@@ -33,13 +35,13 @@ pub struct Report<'a> {
     pub is_bytes: bool,
 }
 
-/// A watch that ended with the inspection.
+/// What the inspection is compared with.
 #[derive(Clone, Copy)]
-pub struct Watch<'a> {
-    /// The process at its beginning.
-    pub before: &'a Inspection,
-    /// What the watch came to.
-    pub story: &'a Story,
+pub struct Before<'a> {
+    /// The process at that moment.
+    pub inspection: &'a Inspection,
+    /// The name of the mark, where it was one.
+    pub mark: Option<&'a str>,
 }
 
 impl Report<'_> {
@@ -61,9 +63,9 @@ pub fn write(report: &Report<'_>, out: &mut dyn Write, width: Option<usize>) -> 
         head(out, "Overview")?;
         overview::write(report, out, text_width)?;
     }
-    if let Some(watch) = report.watch {
+    if let Some(story) = report.story {
         head(out, "Growth")?;
-        growth(watch.story, out, text_width)?;
+        growth(story, out, text_width)?;
     }
     if parts.contains(Part::Mappings) {
         head(out, "Mappings")?;

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::analyze::runtime::inspected;
-use crate::export::inspect::{Report, Watch};
+use crate::analyze::story::Story;
+use crate::export::inspect::Report;
 use crate::model::inspect::change;
 use crate::model::inspect::descriptor::{Access, Descriptors, Target};
 use crate::model::inspect::mapping::{Mapping, MappingGroup, Mappings};
@@ -55,7 +56,11 @@ pub fn inspect(report: &Report<'_>) -> Json {
     if report.has_overview {
         document.put("overview", overview(&inspection.overview));
     }
-    let before = report.watch.map(|watch| watch.before);
+    let before = report.before.map(|before| before.inspection);
+    if let Some((mark, before)) = report.before.and_then(|before| Some((before.mark?, before.inspection))) {
+        let age_ms = inspection.at.since(before.at);
+        document.put("since", json!({"name": mark, "wall_ms": before.wall_ms, "age_ms": age_ms}));
+    }
     if report.parts.contains(Part::Mappings) {
         let before = before.and_then(|before| before.mappings.as_ref().value());
         document.read("mappings", inspection.mappings.as_ref(), |now| mappings(now, before, report.top));
@@ -72,8 +77,8 @@ pub fn inspect(report: &Report<'_>) -> Json {
             |runtime: Option<Runtime>| runtime.map_or(Json::Null, |runtime| crate::export::runtime::json(&runtime));
         document.read("runtime", inspected(inspection), show);
     }
-    if let Some(watch) = report.watch {
-        document.put("growth", growth(watch));
+    if let Some(story) = report.story {
+        document.put("growth", growth(story));
     }
     document.finish().into()
 }
@@ -142,7 +147,7 @@ fn memory(memory: &Memory, before: Option<&Memory>) -> Map<String, Json> {
         MEMORY_FIELDS.iter().map(|field| (field.key.to_owned(), (field.get)(memory).into())).collect();
     if let Some(before) = before {
         let change = MEMORY_FIELDS.iter().map(|field| {
-            let change = (field.get)(memory) as i64 - (field.get)(before) as i64;
+            let change = ((field.get)(memory) as i64).saturating_sub((field.get)(before) as i64);
             (field.key.to_owned(), Json::from(change))
         });
         object.insert("change".into(), change.collect::<Map<_, _>>().into());
@@ -162,6 +167,8 @@ fn mappings(now: &Mappings, before: Option<&Mappings>, top: usize) -> Json {
             for field in MEMORY_FIELDS.iter().filter(|field| field.key != "size") {
                 object.insert(field.key.to_owned(), Json::Null);
             }
+        }
+        if !line.is_read() {
             object.remove("change");
         }
         object.insert("kind".into(), group.kind.key().into());
@@ -193,6 +200,7 @@ fn mappings(now: &Mappings, before: Option<&Mappings>, top: usize) -> Json {
 }
 
 fn descriptors(now: &Descriptors, before: Option<&Descriptors>, top: usize) -> Json {
+    let before = change::whole(now, before);
     let change = |object: &mut Json, change: i64| {
         if before.is_some() {
             object["change"] = change.into();
@@ -279,8 +287,8 @@ fn threads(now: &Threads, top: usize) -> Json {
 }
 
 /// The story of the watch, as `memtide.diagnose/1` tells it, without the machine.
-fn growth(watch: Watch<'_>) -> Json {
-    let mut story = super::story(watch.story);
+fn growth(story: &Story) -> Json {
+    let mut story = super::story(story);
     let mut take = |key: &str| story.get_mut(key).map_or(Json::Null, Json::take);
     json!({
         "watched_ms": take("watched_ms"),

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::{ParseError, SCHEMA, from_json, to_json};
 use crate::model::mark::Mark;
 use crate::model::sample::Sample;
+use crate::model::text::Text;
 
 /// Why a mark can't be used or kept.
 #[derive(Debug, thiserror::Error)]
@@ -32,12 +33,14 @@ pub enum MarkError {
         what: &'static str,
     },
     /// It is no mark, or a damaged one.
-    #[error("{path}: {problem}: set a new mark with `memtide ps --save-mark FILE`", path = path.display())]
+    #[error("{path}: {problem}: set a new mark with `{mend}`", path = path.display())]
     Format {
         /// The file.
         path: PathBuf,
         /// What is wrong and where.
         problem: ParseError,
+        /// The command that sets a new one.
+        mend: &'static str,
     },
     /// It would be written over something else.
     #[error("{path} is there and is no mark: remove it, or name another file", path = path.display())]
@@ -47,7 +50,7 @@ pub enum MarkError {
     },
     /// Its processes and counters are of another boot.
     #[error("{path}: the mark of {host} at {time} is of another boot: its processes are gone and counters began anew; \
-             set a new one with `memtide ps --save-mark FILE`", path = path.display())]
+             set a new one with `{mend}`", path = path.display())]
     OtherBoot {
         /// The file.
         path: PathBuf,
@@ -55,14 +58,36 @@ pub enum MarkError {
         host: String,
         /// When it was set.
         time: String,
+        /// The command that sets a new one.
+        mend: &'static str,
+    },
+    /// Its process is another one.
+    #[error("{path}: the mark is of {marked}, {what}; set a new one with `{mend}`", path = path.display())]
+    OtherProcess {
+        /// The file.
+        path: PathBuf,
+        /// Name and pid.
+        marked: String,
+        /// How the one that is looked at differs.
+        what: &'static str,
+        /// The command that sets a new one.
+        mend: &'static str,
     },
 }
+
+/// What sets a mark of all.
+const MEND: &str = "memtide ps --save-mark FILE";
 
 /// A mark is not larger than this, bytes: 100,000 processes take a quarter.
 const LARGEST: u64 = 128 << 20;
 
-/// Reads a mark and makes sure that it is of this boot.
+/// Reads a mark.
 pub fn read(path: &Path) -> Result<Mark, MarkError> {
+    from_json(&read_bytes(path)?).map_err(|problem| MarkError::Format { path: path.into(), problem, mend: MEND })
+}
+
+/// Reads a plain file.
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, MarkError> {
     let io = |source| MarkError::Io { path: path.into(), source };
     // Without O_NONBLOCK a pipe without a writer would never open.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
@@ -76,7 +101,7 @@ pub fn read(path: &Path) -> Result<Mark, MarkError> {
     }
     let mut text = Vec::new();
     file.take(LARGEST).read_to_end(&mut text).map_err(io)?;
-    from_json(&text).map_err(|problem| MarkError::Format { path: path.into(), problem })
+    Ok(text)
 }
 
 /// Refuses a mark of another boot than the sample's.
@@ -84,16 +109,25 @@ pub fn check_boot(path: &Path, mark: &Mark, sample: &Sample) -> Result<(), MarkE
     if mark.boot_id == sample.host.boot_id {
         return Ok(());
     }
-    let time = jiff::Timestamp::from_millisecond(mark.wall_ms);
-    Err(MarkError::OtherBoot {
-        path: path.into(),
-        host: mark.host.escaped().into_owned(),
-        time: time.map_or_else(|_| "an unknown time".into(), |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
-    })
+    Err(other_boot(path, &mark.host, mark.wall_ms, MEND))
+}
+
+/// A mark is of another boot.
+pub(super) fn other_boot(path: &Path, host: &Text, wall_ms: i64, mend: &'static str) -> MarkError {
+    let time = jiff::Timestamp::from_millisecond(wall_ms);
+    let time =
+        time.map_or_else(|_| "an unknown time".into(), |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
+    MarkError::OtherBoot { path: path.into(), host: host.escaped().into_owned(), time, mend }
 }
 
 /// Writes a mark, in place of an older one. Nothing but a mark is ever written over.
 pub fn save(path: &Path, mark: &Mark) -> Result<(), MarkError> {
+    let text = to_json(mark).map_err(|error| MarkError::Io { path: path.into(), source: error.into() })?;
+    write(path, SCHEMA, &text)
+}
+
+/// Writes a text that begins with its schema, in place of an older one of any version of the same.
+pub(super) fn write(path: &Path, schema: &str, text: &str) -> Result<(), MarkError> {
     let io = |source| MarkError::Io { path: path.into(), source };
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -103,12 +137,11 @@ pub fn save(path: &Path, mark: &Mark) -> Result<(), MarkError> {
         }
         Ok(data) if !data.is_file() => return Err(MarkError::NoFile { path: path.into(), what: "no plain file" }),
         Ok(data) => {
-            if data.len() > 0 && !is_mark(path).map_err(io)? {
+            if data.len() > 0 && !begins_as(path, schema).map_err(io)? {
                 return Err(MarkError::Other { path: path.into() });
             }
         }
     }
-    let text = to_json(mark).map_err(|error| io(error.into()))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let new = folder.join(format!(".memtide-mark.{}", std::process::id()));
     // O_EXCL follows no link either.
@@ -126,12 +159,12 @@ pub fn save(path: &Path, mark: &Mark) -> Result<(), MarkError> {
     written.map_err(io)
 }
 
-/// Whether the file begins as a mark of any version does.
-fn is_mark(path: &Path) -> io::Result<bool> {
+/// Whether the file begins as one of this schema, of any version, does.
+fn begins_as(path: &Path, schema: &str) -> io::Result<bool> {
     let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     let mut head = Vec::new();
     std::fs::File::from(file).take(64).read_to_end(&mut head)?;
-    let (name, _) = SCHEMA.split_once('/').unwrap_or((SCHEMA, ""));
+    let (name, _) = schema.split_once('/').unwrap_or((schema, ""));
     let begins = format!("{{\"schema\":\"{name}/");
     Ok(head.starts_with(begins.as_bytes()))
 }

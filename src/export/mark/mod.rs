@@ -6,6 +6,7 @@
 //! know.
 
 pub mod file;
+pub mod inspection;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -114,19 +115,27 @@ pub enum ParseError {
     #[error("{0}")]
     Json(#[from] serde_json::Error),
     /// It is something else, or of a memtide that knows more.
-    #[error("it is `{0}`, and this memtide reads {SCHEMA}")]
-    Schema(String),
+    #[error("it is `{found}`, and what is read here is {wanted}")]
+    Schema {
+        /// What it begins with.
+        found: String,
+        /// What it should.
+        wanted: &'static str,
+    },
     /// Two processes have one pid.
     #[error("pid {0} is there twice")]
     Twice(u32),
 }
 
+/// Refuses what begins otherwise.
+fn check_schema(text: &[u8], wanted: &'static str) -> Result<(), ParseError> {
+    let head: Head = serde_json::from_slice(text)?;
+    if head.schema == wanted { Ok(()) } else { Err(ParseError::Schema { found: name_of(&head.schema), wanted }) }
+}
+
 /// Reads a mark.
 pub fn from_json(text: &[u8]) -> Result<Mark, ParseError> {
-    let head: Head = serde_json::from_slice(text)?;
-    if head.schema != SCHEMA {
-        return Err(ParseError::Schema(name_of(&head.schema)));
-    }
+    check_schema(text, SCHEMA)?;
     let document: Document = serde_json::from_slice(text)?;
     let mut meminfo = Meminfo::default();
     for (line, bytes) in &document.meminfo {
@@ -225,7 +234,7 @@ mod tests {
         assert!(error(&text[..text.len() / 2]).contains("line 1 column"));
         assert!(
             error(&text.replace("mark/1", "mark/2"))
-                .contains("`memtide.mark/2`, and this memtide reads memtide.mark/1")
+                .contains("`memtide.mark/2`, and what is read here is memtide.mark/1")
         );
         assert!(error(&text.replace("\"boot_id\"", "\"boot\"")).contains("missing field `boot_id`"));
         assert!(error(&text.replace("\"pid\":9", "\"pid\":7")).contains("pid 7 is there twice"));

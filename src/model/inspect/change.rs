@@ -31,6 +31,18 @@ impl<'a, T> Changed<'a, T> {
     }
 }
 
+impl Changed<'_, MappingGroup> {
+    /// Whether the memory of all its mappings was read, now and before.
+    pub fn is_read(&self) -> bool {
+        self.now.into_iter().chain(self.before).all(|group| group.unread == 0)
+    }
+}
+
+/// The earlier descriptors where both were read whole: samples of two moments are of different descriptors.
+pub fn whole<'a>(now: &Descriptors, before: Option<&'a Descriptors>) -> Option<&'a Descriptors> {
+    before.filter(|before| before.coverage.is_whole() && now.coverage.is_whole())
+}
+
 /// Groups of mappings, in the order of now; those that are no more come last.
 pub fn mappings<'a>(now: &'a Mappings, before: Option<&'a Mappings>) -> Vec<Changed<'a, MappingGroup>> {
     matched(&now.groups, before.map(|before| &*before.groups), |group| (group.kind, &group.name, group.is_deleted))

@@ -12,7 +12,7 @@ use crate::model::inspect::descriptor::{DescriptorKind, Descriptors};
 use crate::model::inspect::prefix::by_prefix;
 use crate::model::inspect::{Inspection, Part, change};
 use crate::model::judgement::Quantity;
-use crate::tui::finding::{self, signed, span};
+use crate::tui::finding::{self, signed};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::line::{Piece, end_of_path, fill, put, put_pieces, put_right, skip_columns};
 use crate::tui::widget::table::{self, Column, Head, Order, Rank, Table};
@@ -51,7 +51,7 @@ pub(super) const COLUMNS: [Column<Row>; 6] = [
         head: Head {
             key: "change",
             title: "CHANGE",
-            help: "Descriptors gained since this tab was first shown.",
+            help: "Descriptors gained since the mark, else since first shown.",
             is_number: true,
         },
         width: 7,
@@ -120,9 +120,7 @@ pub(super) const COLUMNS: [Column<Row>; 6] = [
 pub(super) fn build(seen: &Seen, order: Order) -> Vec<Row> {
     let Some(now) = seen.part(Part::Descriptors).and_then(known) else { return Vec::new() };
     let coverage = now.coverage;
-    // Samples of two moments are of different descriptors: only whole ones are compared line by line.
-    let before = seen.baseline(Part::Descriptors).and_then(known);
-    let before = before.filter(|before| before.coverage.is_whole() && coverage.is_whole());
+    let before = change::whole(now, seen.baseline(Part::Descriptors).and_then(known));
     let rows = change::targets(now, before).into_iter().map(|line| {
         let target = line.line();
         Row {
@@ -252,9 +250,8 @@ pub(super) fn draw(
     if parts.kinds.height > 0 {
         let before = seen.baseline(Part::Descriptors).and_then(known);
         let mut pieces = kinds(now, before, theme);
-        if let Some(before) = seen.baseline(Part::Descriptors) {
-            let ago = span(look.at.since(before.at) as f64);
-            pieces.push(Piece::new(format!("  in {ago}"), theme.style(Role::Muted), 0));
+        if let Some(since) = seen.since(Part::Descriptors) {
+            pieces.push(Piece::new(format!("  {since}"), theme.style(Role::Muted), 0));
         }
         put_pieces(buf, parts.kinds, pieces, Vec::new());
     }

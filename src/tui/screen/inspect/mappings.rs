@@ -1,4 +1,5 @@
-//! What is mapped, by what it is, with its change since the tab was first shown.
+//! What is mapped, by what it is, with its change since the mark, or since the tab was first
+//! shown.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,7 +12,7 @@ use crate::model::inspect::mapping::{Family, Mappings};
 use crate::model::inspect::memory::Memory;
 use crate::model::inspect::{Inspection, Part, change};
 use crate::model::judgement::Quantity;
-use crate::tui::finding::{signed, span};
+use crate::tui::finding::signed;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::line::{Piece, put_pieces};
 use crate::tui::widget::table::{self, Column, Head, Order, Rank, Table};
@@ -54,7 +55,7 @@ pub(super) const COLUMNS: [Column<Row>; 12] = [
         head: Head {
             key: "change",
             title: "CHANGE",
-            help: "PSS and swap gained since this tab was first shown.",
+            help: "PSS and swap gained since the mark, else since first shown.",
             is_number: true,
         },
         width: 7,
@@ -112,7 +113,7 @@ pub(super) fn build(seen: &Seen, order: Order) -> Vec<Row> {
     let before = seen.baseline(Part::Mappings).and_then(known);
     let rows = change::mappings(now, before).into_iter().map(|line| {
         // Which mappings of a group were read in time is chance: no change can be told then.
-        let is_told = before.is_some() && line.now.into_iter().chain(line.before).all(|group| group.unread == 0);
+        let is_told = before.is_some() && line.is_read();
         let group = line.line();
         Row {
             name: group.shown(),
@@ -172,7 +173,7 @@ pub(super) fn draw(
     let [sum, map, table] = split(area);
     let before = seen.baseline(Part::Mappings);
     if sum.height > 0 {
-        put_pieces(buf, sum, summary(look, now, before, rows, theme), Vec::new());
+        put_pieces(buf, sum, summary(now, seen, rows, theme), Vec::new());
     }
     if map.height > 0 {
         let before = before.and_then(known).filter(|before| before.coverage.is_whole() && now.coverage.is_whole());
@@ -182,8 +183,8 @@ pub(super) fn draw(
     Table { columns: &COLUMNS, order, rows, offset, scroll, least: LEAST_NAME }.draw(buf, table, theme);
 }
 
-/// ` 790M RSS  762M PSS  1234 mappings in 45 groups  +12M since 14:02:11`.
-fn summary(look: &Inspection, now: &Mappings, before: Option<&Inspection>, rows: &[Row], theme: &Theme) -> Vec<Piece> {
+/// ` PSS 762M  RSS 790M  swap 0  +12M in 3m since first shown  1234 mappings in 45 groups`.
+fn summary(now: &Mappings, seen: &Seen, rows: &[Row], theme: &Theme) -> Vec<Piece> {
     let (text, muted) = (theme.style(Role::Text), theme.style(Role::Muted));
     let total = &now.total;
     let mut pieces = vec![
@@ -191,14 +192,17 @@ fn summary(look: &Inspection, now: &Mappings, before: Option<&Inspection>, rows:
         Piece::new(format!("  RSS {}", Bytes(total.rss)), text, 2),
         Piece::new(format!("  swap {}", Bytes(total.swap)), text, 3),
     ];
-    if let Some(then) = before.and_then(|before| Some((before, known(before)?))) {
-        let change = total.footprint() as f64 - then.1.total.footprint() as f64;
+    if let Some(then) = seen.baseline(Part::Mappings).and_then(known) {
+        let change = total.footprint() as f64 - then.total.footprint() as f64;
         let role = if change > 0.0 { Role::Growing } else { Role::Muted };
-        let ago = span(look.at.since(then.0.at) as f64);
-        pieces.push(Piece::new(format!("  {} in {ago}", signed(Quantity::Private, change)), theme.style(role), 1));
+        pieces.push(Piece::new(format!("  {}", signed(Quantity::Private, change)), theme.style(role), 1));
+        if let Some(since) = seen.since(Part::Mappings) {
+            pieces.push(Piece::new(format!(" {since}"), theme.style(role), 1));
+        }
     }
     let groups = rows.iter().filter(|row| !row.is_gone).count();
-    pieces.push(Piece::new(format!("  {} mappings in {groups} groups", now.coverage.of), muted, 4));
+    pieces.push(Piece::new(format!("  {} mappings", now.coverage.of), muted, 4));
+    pieces.push(Piece::new(format!(" in {groups} groups"), muted, 6));
     let unread: u32 = rows.iter().map(|row| row.unread).sum();
     if unread > 0 {
         let text = format!("  {unread} not read in time: their memory is in the sum only");

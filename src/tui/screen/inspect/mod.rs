@@ -11,6 +11,7 @@ mod mappings;
 mod overview;
 mod runtime;
 mod seen;
+mod since;
 mod tab;
 mod threads;
 
@@ -21,7 +22,7 @@ use ratatui::layout::Rect;
 
 use crate::analyze::evidence::EvidenceWish;
 use crate::model::field::{PROCESS_FIELDS, Source, SourceSet};
-use crate::model::inspect::Part;
+use crate::model::inspect::{Inspection, Part};
 use crate::model::key::ProcessKey;
 use crate::model::snapshot::Row;
 use crate::session::update::{Ended, Update};
@@ -34,6 +35,7 @@ use crate::tui::screen::leaks;
 use crate::tui::theme::Theme;
 use crate::tui::widget::table::{Head, Order, heads};
 use seen::Seen;
+pub use since::Looks;
 pub use tab::{TABS, Tab, TabSpec};
 
 /// The screen's state.
@@ -148,8 +150,13 @@ impl Inspect {
         }
     }
 
-    /// Takes an update, a size, or a change of state.
-    pub fn settle(&mut self, update: &Arc<Update>, area: Rect, theme: &Theme) {
+    /// The latest look at it.
+    pub fn look(&self) -> Option<&Arc<Inspection>> {
+        self.seen.look()
+    }
+
+    /// Takes an update, a size, or a change of state; `kept` are the looks of marks.
+    pub fn settle(&mut self, update: &Arc<Update>, area: Rect, theme: &Theme, kept: &mut Looks) {
         self.area = area;
         if !update.timeline.is_past && update.snapshot.row_of(self.key).is_some() {
             self.last = Some(Arc::clone(update));
@@ -157,7 +164,8 @@ impl Inspect {
         let looked = update.inspection.as_ref();
         let looked = looked.filter(|looked| looked.as_ref().map_or(true, |inspection| inspection.key == self.key));
         let is_new = looked.is_some_and(|looked| self.seen.take(looked));
-        if is_new || matches!(self.rows, Rows::None) {
+        let is_other = self.seen.compare(self.key, update.snapshot.mark.as_ref(), kept);
+        if is_new || is_other || matches!(self.rows, Rows::None) {
             self.build();
         }
         let (_, body) = split(area);

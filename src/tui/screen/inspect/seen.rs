@@ -1,18 +1,27 @@
-//! What was seen of the process: of each part the first look and the latest. What is compared with is decided here alone.
+//! What was seen of the process: of each part the first look, the latest, and the one that the mark keeps. What is
+//! compared with is decided here alone.
 
 use std::sync::Arc;
 
+use super::since::Looks;
 use crate::model::inspect::{Inspection, Part};
+use crate::model::key::ProcessKey;
+use crate::model::mark::Mark;
 use crate::model::reading::Reading;
 use crate::session::inspect::Looked;
+use crate::tui::finding::span;
 use crate::tui::theme::Theme;
 
-/// Two looks at one part.
+/// Two looks at one part, and what the mark keeps of it.
 #[derive(Clone, Debug, Default)]
-struct Looks {
+struct LooksAt {
     first: Option<Arc<Inspection>>,
     latest: Option<Arc<Inspection>>,
+    marked: Option<Arc<Inspection>>,
 }
+
+/// So much later than a mark a look is still one at the mark, milliseconds.
+const AT_MARK_MS: u64 = 2_000;
 
 /// The looks at every part, and the latest look of all.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +29,9 @@ pub(super) struct Seen {
     latest: Option<Arc<Inspection>>,
     /// Why the last look gave nothing.
     refusal: Option<Arc<str>>,
-    parts: [Looks; Part::ALL.len()],
+    parts: [LooksAt; Part::ALL.len()],
+    /// The mark that is compared with.
+    mark: Option<Arc<Mark>>,
 }
 
 impl Seen {
@@ -58,6 +69,28 @@ impl Seen {
         self.latest.as_deref()
     }
 
+    /// The same, to be kept.
+    pub(super) fn look(&self) -> Option<&Arc<Inspection>> {
+        self.latest.as_ref()
+    }
+
+    /// Compares the process of this key with a mark, or with none. True where what is compared with became another.
+    pub(super) fn compare(&mut self, key: ProcessKey, mark: Option<&Arc<Mark>>, kept: &mut Looks) -> bool {
+        let mut is_other = self.mark.as_ref().map(Arc::as_ptr) != mark.map(Arc::as_ptr);
+        self.mark = mark.cloned();
+        for part in Part::ALL {
+            let looks = &mut self.parts[part as usize];
+            let marked = mark.and_then(|mark| {
+                // The first that was seen is nearer to the mark, unless it was before it.
+                looks.first.iter().chain(&looks.latest).for_each(|look| kept.take(mark.at, part, look));
+                kept.of(mark.at, key, part).cloned()
+            });
+            is_other |= marked.as_ref().map(Arc::as_ptr) != looks.marked.as_ref().map(Arc::as_ptr);
+            looks.marked = marked;
+        }
+        is_other
+    }
+
     /// The latest look at a part.
     pub(super) fn part(&self, part: Part) -> Option<&Inspection> {
         self.parts[part as usize].latest.as_deref()
@@ -73,12 +106,26 @@ impl Seen {
         }
     }
 
-    /// What a part is compared with: the first look at it, when its tab was first shown; `None` while there is no later
-    /// one.
+    /// What a part is compared with: the look that the mark keeps, else the first look, when its tab was first shown;
+    /// `None` while there is no later one.
     pub(super) fn baseline(&self, part: Part) -> Option<&Inspection> {
         let looks = &self.parts[part as usize];
-        let first = looks.first.as_ref()?;
-        (!Arc::ptr_eq(first, looks.latest.as_ref()?)).then_some(first)
+        let base = looks.marked.as_ref().or(looks.first.as_ref())?;
+        (!Arc::ptr_eq(base, looks.latest.as_ref()?)).then_some(base)
+    }
+
+    /// What the change of a part is measured from: `in 3m since first shown`, `in 3m since mark 14:02:11`.
+    pub(super) fn since(&self, part: Part) -> Option<String> {
+        let base = self.baseline(part)?;
+        let looks = &self.parts[part as usize];
+        let ago = span(looks.latest.as_ref()?.at.since(base.at) as f64);
+        Some(match self.mark.as_ref().filter(|_| looks.marked.is_some()) {
+            None => format!("in {ago} since first shown"),
+            Some(mark) => match base.at.since(mark.at) {
+                0..=AT_MARK_MS => format!("in {ago} since mark {}", mark.name),
+                late => format!("in {ago}, first seen {} after mark {}", span(late as f64), mark.name),
+            },
+        })
     }
 }
 
@@ -118,7 +165,8 @@ fn is_told(inspection: &Inspection, part: Part) -> bool {
     }
 }
 
-fn is_known(inspection: &Inspection, part: Part) -> bool {
+/// Whether a part was read.
+pub(super) fn is_known(inspection: &Inspection, part: Part) -> bool {
     match part {
         Part::Mappings => inspection.mappings.as_ref().value().is_some(),
         Part::Descriptors => inspection.descriptors.as_ref().value().is_some(),
@@ -128,7 +176,7 @@ fn is_known(inspection: &Inspection, part: Part) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::model::inspect::mapping::Mappings;
     use crate::model::inspect::overview::Overview;
@@ -137,7 +185,11 @@ mod tests {
     use crate::model::process::{Identity, ProcessSample};
     use crate::model::reading::{BootMs, Denial};
 
-    fn look(second: u64, mappings: Reading<Mappings>, threads: Reading<Threads>) -> Arc<Inspection> {
+    pub(in super::super) fn look(
+        second: u64,
+        mappings: Reading<Mappings>,
+        threads: Reading<Threads>,
+    ) -> Arc<Inspection> {
         let key = ProcessKey { pid: 7, start_time: 1 };
         Arc::new(Inspection {
             key,

@@ -22,7 +22,7 @@ pub(super) struct Row {
     state: u8,
     /// CPU time, milliseconds.
     cpu_ms: u64,
-    /// CPU time since the tab was first shown, milliseconds; `None` without anything to compare with.
+    /// CPU time since the mark, or since the tab was first shown, milliseconds; `None` without anything to compare with.
     change_ms: Option<u64>,
     /// Its stack in RAM, and its address space.
     stack: Option<(u64, u64)>,
@@ -70,7 +70,7 @@ pub(super) const COLUMNS: [Column<Row>; 7] = [
         head: Head {
             key: "change",
             title: "CHANGE",
-            help: "CPU time since this tab was first shown.",
+            help: "CPU time since the mark, else since first shown.",
             is_number: true,
         },
         width: 7,
@@ -206,6 +206,9 @@ pub(super) fn draw(
         let stacks: u64 = rows.iter().filter(|row| !row.is_gone).filter_map(|row| row.stack).map(|(rss, _)| rss).sum();
         if stacks > 0 {
             pieces.push(Piece::new(format!("  stacks {}", Bytes(stacks)), theme.style(Role::Muted), 9));
+        }
+        if let Some(since) = seen.since(Part::Threads) {
+            pieces.push(Piece::new(format!("  change {since}"), theme.style(Role::Muted), 10));
         }
         put_pieces(buf, sum, pieces, Vec::new());
     }
