@@ -83,7 +83,7 @@ pub struct Guard {
     /// Time that a command may take: 30s
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub timeout: Option<Duration>,
-    /// The longest time between looks: 1s, shorter by itself near a limit
+    /// The longest time between looks: 5s while all are far from their limits, shorter by itself near one
     #[arg(long, value_name = "TIME")]
     pub interval: Option<Interval>,
     /// Says what it would do, and does nothing

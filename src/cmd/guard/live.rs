@@ -58,6 +58,7 @@ pub(super) fn run(args: &Guard, rules: Rules, common: &Common) -> anyhow::Result
         args,
         own: own_line(&root),
         named: Named::new(),
+        pids: by_pid(&rules.rules, &Named::new()),
         guarding: Guarding::new(rules.rules, state),
         watcher,
         crew,
@@ -159,6 +160,8 @@ struct Live<'a> {
     args: &'a Guard,
     own: Vec<u32>,
     named: Named,
+    /// Who alone the rules are about, where they name them by pid.
+    pids: Option<Vec<u32>>,
     guarding: Guarding,
     watcher: Watcher,
     crew: Crew,
@@ -208,11 +211,13 @@ impl Live<'_> {
         let named = named(self.guarding.rules());
         if named != self.named {
             self.named = named;
+            self.pids = by_pid(self.guarding.rules(), &self.named);
             self.watcher.ask_again();
         }
         let beside = Beside { own: &self.own, named: &self.named };
         let needs = *self.guarding.needs();
         let watch = Watch {
+            pids: self.pids.as_deref().filter(|_| needs.is_by_identity),
             sources: needs.sources,
             swap: needs.swap,
             everybody: !needs.is_by_identity,
@@ -318,6 +323,7 @@ impl Live<'_> {
                 self.interval = longest(self.args, &rules);
                 let text = format!("{}: read again, {} rules", path.display(), rules.rules.len());
                 self.guarding.replace(rules.rules);
+                self.pids = by_pid(self.guarding.rules(), &self.named);
                 self.watcher.ask_again();
                 teller.tell(&text, &journal::word("reloaded", &text, wall_ms()));
             }
@@ -361,4 +367,20 @@ fn named(rules: &[Rule]) -> Named {
         text.split_whitespace().next()?.parse().ok().filter(|pid| *pid > 1)
     };
     files.map(|file| (pid(&file), file)).map(|(pid, file)| (file, pid)).collect()
+}
+
+/// The pids of all whom the rules are about, ascending; `None` where a rule is about whoever a filter lets through.
+fn by_pid(rules: &[Rule], named: &Named) -> Option<Vec<u32>> {
+    let mut pids = Vec::new();
+    for rule in rules {
+        match &rule.whom {
+            Whom::Filter(_) => return None,
+            Whom::Pid(pid) => pids.push(*pid),
+            Whom::PidFile(file) => pids.extend(named.get(file).copied().flatten()),
+            Whom::Nobody => {}
+        }
+    }
+    pids.sort_unstable();
+    pids.dedup();
+    Some(pids)
 }
