@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -17,6 +18,7 @@ use super::{longest, read, show_dry};
 use crate::act::keep;
 use crate::act::own;
 use crate::act::rights::own_line;
+use crate::act::snapshot::Snapshots;
 use crate::cli::{Common, Guard, Report};
 use crate::cmd::root;
 use crate::collect::cgroup::parse_membership;
@@ -48,7 +50,13 @@ pub(super) fn run(args: &Guard, rules: Rules, common: &Common) -> anyhow::Result
         own::set_oom_score_adj(to).map_err(anyhow::Error::msg)?;
     }
     let own_cgroup = std::fs::read(root.proc.join("self/cgroup")).map(|bytes| parse_membership(&bytes));
-    let carrier = Carrier { root: root.clone(), oom_score_adj: before, own: own_cgroup.unwrap_or_default() };
+    let snapshots = Arc::new(Snapshots::to(folder(state_path.as_deref())?));
+    let carrier = Carrier {
+        root: root.clone(),
+        oom_score_adj: before,
+        own: own_cgroup.unwrap_or_default(),
+        snapshots: Arc::clone(&snapshots),
+    };
     let (report, reports) = unbounded_channel();
     let crew = Crew::start(carrier, &report)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -80,6 +88,7 @@ pub(super) fn run(args: &Guard, rules: Rules, common: &Common) -> anyhow::Result
     notify(&[NotifyState::Ready, NotifyState::Status(&text)]);
     runtime.block_on(live.keep(signals, reports, &mut teller))?;
     notify(&[NotifyState::Stopping]);
+    snapshots.end();
     teller.keep(&journal::word("stopped", "", wall_ms()));
     // A hook that still runs is on its own.
     runtime.shutdown_background();
@@ -95,6 +104,13 @@ fn notify(state: &[NotifyState<'_>]) {
 fn state_path(args: &Guard) -> Option<PathBuf> {
     let folder = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from).filter(|path| path.is_absolute());
     args.state.clone().or_else(|| Some(folder?.join("guard.json"))).filter(|_| !args.dry_run)
+}
+
+/// Where heap snapshots go: to the folder of the state, or the one that we were started in.
+fn folder(state: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let folder = state.and_then(Path::parent).unwrap_or(Path::new("."));
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    std::path::absolute(folder).with_context(|| folder.display().to_string())
 }
 
 /// What a guard before this one remembered. A file that makes no sense stops no rule.
