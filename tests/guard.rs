@@ -518,6 +518,25 @@ fn who_is_no_node_is_left_alone_by_a_heap_snapshot() {
 }
 
 #[test]
+fn a_second_guard_of_one_state_file_is_told_who_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let args = ["--available-under", "1K", "--then", "notify", "--state", state.to_str().unwrap()];
+    let mut first = Guard::start(&args);
+    first.wait_for("1 rule is kept");
+    let second = memtide().args(args).output().unwrap();
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("another guard, pid {},", first.child.id())), "{said}");
+    // However the first one ends, the next one has it.
+    first.signal(Signal::KILL);
+    drop(first);
+    let mut third = Guard::start(&args);
+    third.wait_for("1 rule is kept");
+    third.end();
+}
+
+#[test]
 fn systemd_is_told_that_it_is_ready_alive_and_reloading() {
     let folder = tempfile::tempdir().unwrap();
     let (socket, rules) = (folder.path().join("notify"), folder.path().join("rules.toml"));

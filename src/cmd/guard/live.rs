@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::crew::{Crew, Report as Reported};
+use super::lock::{Lock, Unlocked};
 use super::tell::{Teller, say, wall_ms};
 use super::{longest, read, show_dry};
 use crate::act::keep;
@@ -41,6 +42,7 @@ pub(super) fn run(args: &Guard, rules: Rules, common: &Common) -> anyhow::Result
     let watcher = Watcher::open(root.clone())?;
     let boot_id = watcher.boot_id();
     let state_path = state_path(args);
+    let _lock = state_path.as_deref().map(lock).transpose()?.flatten();
     let state = match &state_path {
         Some(path) => remembered(path, &boot_id)?,
         None => State::new(&boot_id),
@@ -104,6 +106,21 @@ fn notify(state: &[NotifyState<'_>]) {
 fn state_path(args: &Guard) -> Option<PathBuf> {
     let folder = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from).filter(|path| path.is_absolute());
     args.state.clone().or_else(|| Some(folder?.join("guard.json"))).filter(|_| !args.dry_run)
+}
+
+/// The lock of the state file. Where there can be none it goes on without.
+fn lock(path: &Path) -> anyhow::Result<Option<Lock>> {
+    match Lock::take(path) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(Unlocked::Held(pid)) => {
+            let who = pid.map_or_else(|| "another guard".to_owned(), |pid| format!("another guard, pid {pid},"));
+            anyhow::bail!("{}: {who} keeps its state there: give each its own --state", path.display())
+        }
+        Err(Unlocked::Failed(error)) => {
+            say(&format!("{}: nothing keeps a second guard from it: {error}", path.display()));
+            Ok(None)
+        }
+    }
 }
 
 /// Where heap snapshots go: to the folder of the state, or the one that we were started in.

@@ -2,6 +2,7 @@
 
 mod crew;
 mod live;
+mod lock;
 mod recorded;
 mod tell;
 
