@@ -454,41 +454,86 @@ fn a_dry_run_says_what_it_would_do_and_does_nothing() {
     assert!(child.is_running());
 }
 
+/// A Node.js application that waits, started like this in a folder of its own.
+fn node(name: &str, folder: &Path, args: &[&str]) -> Child {
+    let script = "setInterval(() => {}, 1000); process.on('SIGTERM', () => process.exit(0)); console.log('ready')";
+    let mut node = Command::new("node");
+    node.args(args).args(["-e", script, name]).current_dir(folder).env_remove("NODE_OPTIONS");
+    let mut node = node.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(node.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    node
+}
+
 #[test]
-fn a_heap_snapshot_of_node_is_written_before_it_is_restarted() {
+fn a_heap_snapshot_of_any_node_is_beside_the_state_before_it_is_restarted() {
+    if !has_programs(&["node"]) {
+        return;
+    }
+    for (name, args) in [("guard-prepared", &["--heapsnapshot-signal=SIGUSR2"][..]), ("guard-unprepared", &[])] {
+        let (folder, states) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut node = node(name, folder.path(), args);
+        let state = states.path().join("state");
+        let rule = ["--match", name, "--rss-over", "1M", "--then", "heap-snapshot", "--then", "signal TERM+KILL"];
+        let mut guard = Guard::of(memtide().args(rule).arg("--state").arg(&state));
+        let said = guard.wait_for("memtide heap show ");
+        assert!(!said.contains("But "), "what was closed before is closed again: {said}");
+        let path: PathBuf = said.split(' ').find(|word| word.ends_with(".heapsnapshot")).unwrap().into();
+        assert!(node.wait().unwrap().success(), "it ended by the signal that it handles");
+        guard.end();
+        assert_eq!(path.parent(), Some(states.path()), "{name}");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let snapshot: Value = serde_json::from_str(&text(&path)).unwrap();
+        assert!(snapshot["snapshot"]["node_count"].as_u64().unwrap() > 1000);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left where it ran");
+    }
+}
+
+#[test]
+fn a_heap_snapshot_that_takes_longer_than_the_rule_gives_it_fails_and_the_next_step_is_done() {
     if !has_programs(&["node"]) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let script = "setInterval(() => {}, 1000); process.on('SIGTERM', () => process.exit(0)); console.log('ready')";
-    let mut node = Command::new("node");
-    node.args(["--heapsnapshot-signal=SIGUSR2", "-e", script, "guard-snapshot"]).current_dir(folder.path());
-    let mut node = node.stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(node.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let mut guard = Guard::start(&[
-        "--match",
-        "guard-snapshot",
-        "--rss-over",
-        "1M",
-        "--then",
-        "heap-snapshot",
-        "--then",
-        "signal TERM+KILL",
-    ]);
-    let said = guard.wait_for(".heapsnapshot (");
-    let path: PathBuf = said.split(' ').find(|word| word.ends_with(".heapsnapshot")).unwrap().into();
+    let mut node = node("guard-in-a-hurry", folder.path(), &[]);
+    let rule = ["--match", "guard-in-a-hurry", "--rss-over", "1M", "--timeout", "1ms", "--then", "heap-snapshot"];
+    let mut command = memtide();
+    command.args(rule).args(["--then", "signal TERM+KILL"]).current_dir(folder.path());
+    let mut guard = Guard::of(&mut command);
+    guard.wait_for("heap-snapshot: FAILED");
+    guard.wait_for("SIGTERM sent");
     node.wait().unwrap();
     guard.end();
-    let snapshot: Value = serde_json::from_str(&text(&path)).unwrap();
-    assert!(snapshot["snapshot"]["node_count"].as_u64().unwrap() > 1000);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "no half of a file is left");
+}
 
-    // One that was not started for it is left alone: it would end by the signal.
+#[test]
+fn who_is_no_node_is_left_alone_by_a_heap_snapshot() {
     let child = Program::sleeper("guard-no-snapshot");
     let mut guard = Guard::start(&["--match", "guard-no-snapshot", "--rss-over", "1K", "--then", "heap-snapshot"]);
-    guard.wait_for("--heapsnapshot-signal=SIGUSR2");
+    guard.wait_for("heap-snapshot: FAILED");
     guard.end();
     assert!(is_running(child.pid()));
+}
+
+#[test]
+fn a_second_guard_of_one_state_file_is_told_who_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let args = ["--available-under", "1K", "--then", "notify", "--state", state.to_str().unwrap()];
+    let mut first = Guard::start(&args);
+    first.wait_for("1 rule is kept");
+    let second = memtide().args(args).output().unwrap();
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("another guard, pid {},", first.child.id())), "{said}");
+    // However the first one ends, the next one has it.
+    first.signal(Signal::KILL);
+    drop(first);
+    let mut third = Guard::start(&args);
+    third.wait_for("1 rule is kept");
+    third.end();
 }
 
 #[test]

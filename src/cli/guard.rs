@@ -80,10 +80,10 @@ pub struct Guard {
     /// Does nothing where it would hit more processes at once: 10
     #[arg(long, value_name = "N")]
     pub max_matches: Option<u32>,
-    /// Time that a command may take: 30s
+    /// Time that a command may take: 30s, or 2m of a rule with a heap snapshot, for that too
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub timeout: Option<Duration>,
-    /// The longest time between looks: 1s, shorter by itself near a limit
+    /// The longest time between looks: 5s while all are far from their limits, shorter by itself near one
     #[arg(long, value_name = "TIME")]
     pub interval: Option<Interval>,
     /// Says what it would do, and does nothing
@@ -165,7 +165,7 @@ Steps, for --then:
   exec COMMAND                              by sh -c: facts in MEMTIDE_*, JSON on standard input
   signal NAME[+KILL [TIME]]                 TERM, or TERM+KILL 10s: SIGKILL to who is still there
   restart [unit|pm2 NAME|COMMAND]           the systemd service of the process, unless another way is said
-  heap-snapshot                             of Node.js that runs with --heapsnapshot-signal
+  heap-snapshot                             of Node.js, beside the state file, or in the current folder
   memory.high SIZE|PERCENT                  lowers that of its control group; percent of what it uses
   drop-caches [1|2|3], oom_score_adj N
 

@@ -11,7 +11,7 @@ use super::entry::{Entry, Life};
 use super::error::CollectError;
 use super::files::list_pids;
 use super::host::read_host;
-use super::process::ProcessReader;
+use super::process::{ProcessReader, Unseen};
 use super::root::ProcRoot;
 use super::system::{SystemReader, parse_meminfo};
 use super::table::Loadavg;
@@ -28,7 +28,9 @@ use crate::model::system::SystemSample;
 /// What is read at every look.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "wishes are independent of each other")]
-pub struct Watch {
+pub struct Watch<'a> {
+    /// Who alone can be wanted, ascending, where that is known by pid: nobody else is looked for.
+    pub pids: Option<&'a [u32]>,
     /// Of the processes that are wanted.
     pub sources: SourceSet,
     /// Swap by process, where there is any in use.
@@ -51,12 +53,16 @@ pub struct Watcher {
     host_read_at: BootMs,
     pids: Vec<u32>,
     known: BTreeMap<u32, Known>,
+    /// Those of them whose memory is read.
+    wanted: BTreeMap<u32, Entry>,
+    /// When the next one is asked who it is.
+    soonest: BootMs,
+    /// When everybody was last looked for; zero where it has to be done again.
+    listed_at: BootMs,
 }
 
 /// A process that was found.
 struct Known {
-    /// Its memory is read while this is there.
-    entry: Option<Entry>,
     found_at: BootMs,
     /// When it is asked again who it is.
     ask_at: BootMs,
@@ -67,6 +73,9 @@ const YOUNG: [u64; 4] = [200, 1_000, 3_000, 10_000];
 
 /// Later, who it is changes seldom: a new title, or another process with the same pid.
 const OLD: u64 = 60_000;
+
+/// Who is new is looked for this often, milliseconds, or at every look where looks are meant to be closer.
+const FIND_MS: u64 = 1_000;
 
 /// Users are looked up again this often where one is unknown, milliseconds.
 const USERS_AGE_MS: u64 = 60_000;
@@ -88,6 +97,9 @@ impl Watcher {
             system: SystemReader::new(),
             pids: Vec::new(),
             known: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+            soonest: BootMs(0),
+            listed_at: BootMs(0),
             reader,
             root,
         })
@@ -101,13 +113,20 @@ impl Watcher {
     /// Who is wanted is asked of everybody again.
     pub fn ask_again(&mut self) {
         self.known.values_mut().for_each(|known| known.ask_at = BootMs(0));
+        self.soonest = BootMs(0);
     }
 
     /// The next look. The sample has the wanted processes alone; their rollup is not read.
-    pub fn look(&mut self, watch: Watch, interval: Duration, wants: &mut Wants<'_>) -> Result<Sample, CollectError> {
+    pub fn look(
+        &mut self,
+        watch: Watch<'_>,
+        interval: Duration,
+        wants: &mut Wants<'_>,
+    ) -> Result<Sample, CollectError> {
         let cpu_before = thread_cpu_us();
         let (at, wall_ms) = now(&self.root, self.reader.buffer());
-        self.find(at)?;
+        let interval_ms = interval.as_millis() as u64;
+        self.find(watch.pids, interval_ms.min(FIND_MS), at)?;
         let system = self.read_system(watch, at)?;
         self.identify(at, wall_ms, &system, watch.everybody, wants);
         self.refresh_users(at);
@@ -118,7 +137,6 @@ impl Watcher {
             system.bound_groups = self.bound_groups(system.meminfo.mem_total.value().unwrap_or(u64::MAX), at);
         }
         let scan = Scan { cost_us: thread_cpu_us().saturating_sub(cpu_before), ..Scan::default() };
-        let interval_ms = interval.as_millis() as u64;
         Ok(Sample {
             wall_ms,
             at,
@@ -136,61 +154,94 @@ impl Watcher {
     pub fn read_more(&mut self, sample: &mut Sample, keys: &[ProcessKey], sources: SourceSet) {
         let sources = readable(sources);
         for key in keys {
-            let Some(known) = self.known.get_mut(&key.pid) else { continue };
-            let Some(entry) = known.entry.as_mut().filter(|entry| entry.process.key == *key) else { continue };
+            let Some(entry) = self.wanted.get_mut(&key.pid).filter(|entry| entry.process.key == *key) else { continue };
             let Some(place) = sample.index_of(*key) else { continue };
             if entry.read(&sources, &mut self.reader, sample.at) == Life::Ended {
                 sample.processes.remove(place);
-                self.known.remove(&key.pid);
+                self.forget(key.pid);
             } else {
                 sample.processes[place] = Arc::clone(&entry.process);
             }
         }
     }
 
-    /// Finds who came and went.
-    fn find(&mut self, at: BootMs) -> Result<(), CollectError> {
-        if self.loadavg.as_mut().is_none_or(Loadavg::has_changed) {
+    /// Finds who came and went, of all or of some.
+    fn find(&mut self, some: Option<&[u32]>, age_ms: u64, at: BootMs) -> Result<(), CollectError> {
+        if let Some(some) = some {
+            self.pids.clear();
+            self.pids.extend_from_slice(some);
+        } else {
+            let is_due = self.listed_at == BootMs(0) || at.since(self.listed_at) >= age_ms;
+            // In this order: whether anybody came is asked of the time since it was last asked.
+            if !is_due || !self.loadavg.as_mut().is_none_or(Loadavg::has_changed) && self.listed_at != BootMs(0) {
+                return Ok(());
+            }
             list_pids(self.reader.proc(), &mut self.pids)
                 .map_err(|error| CollectError::read(&self.root.proc, error))?;
-            let pids = &self.pids;
-            self.known.retain(|pid, _| pids.binary_search(pid).is_ok());
+            self.listed_at = at;
         }
-        for pid in &self.pids {
-            self.known.entry(*pid).or_insert(Known { entry: None, found_at: at, ask_at: BootMs(0) });
+        let pids = &self.pids;
+        self.known.retain(|pid, _| pids.binary_search(pid).is_ok());
+        self.wanted.retain(|pid, _| pids.binary_search(pid).is_ok());
+        for pid in pids {
+            if !self.known.contains_key(pid) {
+                self.known.insert(*pid, Known { found_at: at, ask_at: BootMs(0) });
+                self.soonest = BootMs(0);
+            }
         }
         Ok(())
     }
 
+    /// One has ended. Who has its pid now, if anybody, is looked for.
+    fn forget(&mut self, pid: u32) {
+        self.known.remove(&pid);
+        self.wanted.remove(&pid);
+        self.listed_at = BootMs(0);
+    }
+
     /// Asks of those whose turn it is who they are, and whether they are wanted.
     fn identify(&mut self, at: BootMs, wall_ms: i64, system: &SystemSample, everybody: bool, wants: &mut Wants<'_>) {
-        let mut asked: Vec<Entry> = Vec::new();
-        let mut held = self.known.values().filter(|known| known.entry.is_some()).count();
-        for (pid, known) in &mut self.known {
+        for (pid, entry) in &mut self.wanted {
             // Another program text, or another process: who it is has to be asked at once.
-            let has_changed = known.entry.as_mut().is_some_and(|entry| {
-                entry.refresh(&mut self.reader, at) == Life::Ended || entry.identity_at == BootMs(0)
-            });
-            if known.ask_at > at && !has_changed {
-                continue;
+            if (entry.refresh(&mut self.reader, at) == Life::Ended || entry.identity_at == BootMs(0))
+                && let Some(known) = self.known.get_mut(pid)
+            {
+                (known.ask_at, self.soonest) = (BootMs(0), BootMs(0));
             }
-            known.ask_at = BootMs(next_ask(known.found_at, *pid, at));
-            known.entry = None;
-            let Ok((process, statm)) = self.reader.find(*pid, at) else { continue };
-            // Who has run for long is not asked as often as who has just begun.
-            let started = process.key.start_time.saturating_mul(1000) / self.root.clock_ticks.max(1);
-            known.found_at = BootMs(started.min(at.0));
-            known.ask_at = BootMs(next_ask(known.found_at, *pid, at));
-            if process.identity.is_kernel_thread {
-                // It has no memory of its own.
-                known.ask_at = BootMs(at.0 + OLD);
-                continue;
+        }
+        if self.soonest > at {
+            return;
+        }
+        self.soonest = BootMs(u64::MAX);
+        let (mut asked, mut ended) = (Vec::new(), Vec::new());
+        for (pid, known) in &mut self.known {
+            if known.ask_at <= at {
+                self.wanted.remove(pid);
+                match self.reader.find(*pid, at) {
+                    Err(Unseen::Gone) => ended.push(*pid),
+                    Err(Unseen::Hidden) => known.ask_at = BootMs(next_ask(known.found_at, *pid, at)),
+                    Ok((process, statm)) => {
+                        // Who has run for long is not asked as often as who has just begun.
+                        let started = process.key.start_time.saturating_mul(1000) / self.root.clock_ticks.max(1);
+                        known.found_at = BootMs(started.min(at.0));
+                        known.ask_at = BootMs(next_ask(known.found_at, *pid, at));
+                        if process.identity.is_kernel_thread {
+                            // It has no memory of its own.
+                            known.ask_at = BootMs(at.0 + OLD);
+                        } else {
+                            let may_hold = self.wanted.len() + asked.len() < MOST_HELD;
+                            let mut entry = Entry::new(process, may_hold.then_some(statm), at);
+                            if entry.read(&[Source::Identity], &mut self.reader, at) != Life::Ended {
+                                asked.push(entry);
+                            }
+                        }
+                    }
+                }
             }
-            held += 1;
-            let mut entry = Entry::new(process, (held < MOST_HELD).then_some(statm), at);
-            if entry.read(&[Source::Identity], &mut self.reader, at) != Life::Ended {
-                asked.push(entry);
-            }
+            self.soonest = self.soonest.min(known.ask_at);
+        }
+        for pid in ended {
+            self.forget(pid);
         }
         if asked.is_empty() {
             return;
@@ -214,22 +265,19 @@ impl Watcher {
             wants(&Snapshot::derive(None, Arc::new(sample), Analysis::default()))
         };
         for (entry, _) in asked.into_iter().zip(wanted).filter(|(_, is_wanted)| *is_wanted) {
-            if let Some(known) = self.known.get_mut(&entry.process.key.pid) {
-                known.entry = Some(entry);
-            }
+            self.wanted.insert(entry.process.key.pid, entry);
         }
     }
 
     /// Reads what is wanted of who is wanted.
-    fn read(&mut self, watch: Watch, swap_used: bool, at: BootMs) {
+    fn read(&mut self, watch: Watch<'_>, swap_used: bool, at: BootMs) {
         let mut sources = watch.sources;
         if watch.swap && swap_used {
             sources.insert(Source::Status);
         }
         let sources = readable(sources);
         let mut ended = Vec::new();
-        for (pid, known) in &mut self.known {
-            let Some(entry) = &mut known.entry else { continue };
+        for (pid, entry) in &mut self.wanted {
             if entry.process.rollup.reading.value().is_some() {
                 // It is of an earlier look, and nothing may rest on it.
                 Arc::make_mut(&mut entry.process).rollup = Stamped::pending();
@@ -249,11 +297,11 @@ impl Watcher {
             }
         }
         for pid in ended {
-            self.known.remove(&pid);
+            self.forget(pid);
         }
     }
 
-    fn read_system(&mut self, watch: Watch, at: BootMs) -> Result<SystemSample, CollectError> {
+    fn read_system(&mut self, watch: Watch<'_>, at: BootMs) -> Result<SystemSample, CollectError> {
         let mut system = if watch.machine {
             self.system.read(&self.root, self.reader.buffer())?
         } else {
@@ -268,7 +316,7 @@ impl Watcher {
     /// What binds the control groups of who is wanted, by path.
     fn bound_groups(&mut self, mem_total: u64, at: BootMs) -> Vec<Arc<BoundGroup>> {
         let mut groups: BTreeMap<_, Arc<Membership>> = BTreeMap::new();
-        for entry in self.known.values().filter_map(|known| known.entry.as_ref()) {
+        for entry in self.wanted.values() {
             let group = &entry.process.identity.cgroup;
             groups.entry(group.memory.clone()).or_insert_with(|| Arc::clone(group));
         }
@@ -280,7 +328,7 @@ impl Watcher {
     }
 
     fn processes(&self) -> Vec<Arc<ProcessSample>> {
-        self.known.values().filter_map(|known| Some(Arc::clone(&known.entry.as_ref()?.process))).collect()
+        self.wanted.values().map(|entry| Arc::clone(&entry.process)).collect()
     }
 
     fn refresh_users(&mut self, at: BootMs) {
@@ -288,8 +336,7 @@ impl Watcher {
             return;
         }
         self.host_read_at = at;
-        let entries = || self.known.values().filter_map(|known| known.entry.as_ref());
-        if entries().any(|entry| !self.host.users.contains_key(&entry.process.identity.uid)) {
+        if self.wanted.values().any(|entry| !self.host.users.contains_key(&entry.process.identity.uid)) {
             let host = read_host(&self.root);
             if host != *self.host {
                 self.host = Arc::new(host);
@@ -331,12 +378,8 @@ mod tests {
         Killed(Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap())
     }
 
-    const NOTHING: Watch =
-        Watch { sources: no_source(), swap: false, everybody: false, machine: false, cgroups: false };
-
-    const fn no_source() -> SourceSet {
-        SourceSet::EMPTY
-    }
+    const NOTHING: Watch<'static> =
+        Watch { pids: None, sources: SourceSet::EMPTY, swap: false, everybody: false, machine: false, cgroups: false };
 
     #[test]
     fn only_who_is_wanted_is_in_a_look_and_what_was_read_more_is_of_that_look_alone() {
@@ -359,6 +402,44 @@ mod tests {
         let gone =
             watcher.look(NOTHING, Duration::from_secs(1), &mut |snapshot| vec![true; snapshot.sample.processes.len()]);
         assert!(gone.unwrap().processes.iter().all(|process| process.key != key));
+    }
+
+    #[test]
+    fn of_who_is_known_by_pid_nobody_else_is_asked() {
+        let (one, other) = (sleeper(), sleeper());
+        let mut watcher = Watcher::open(ProcRoot::live()).unwrap();
+        let pids = [one.0.id()];
+        let watch = Watch { pids: Some(&pids), ..NOTHING };
+        let mut asked = Vec::new();
+        let mut look = |watcher: &mut Watcher, watch| {
+            let mut wants = |snapshot: &Snapshot| {
+                asked.extend(snapshot.rows().map(|row| row.process.key.pid));
+                vec![true; snapshot.sample.processes.len()]
+            };
+            let sample = watcher.look(watch, Duration::from_secs(1), &mut wants).unwrap();
+            sample.processes.iter().map(|process| process.key.pid).collect::<Vec<_>>()
+        };
+        assert_eq!(look(&mut watcher, watch), pids);
+        let others = [other.0.id()];
+        assert_eq!(look(&mut watcher, Watch { pids: Some(&others), ..NOTHING }), others);
+        assert_eq!(look(&mut watcher, watch), pids);
+        drop(one);
+        assert!(look(&mut watcher, watch).is_empty());
+        assert!(asked.iter().all(|pid| pids.contains(pid) || others.contains(pid)), "{asked:?}");
+    }
+
+    #[test]
+    fn who_is_new_is_found_at_once_where_looks_are_close() {
+        let mut watcher = Watcher::open(ProcRoot::live()).unwrap();
+        let mut look = |wanted: u32| {
+            let mut wants = |snapshot: &Snapshot| -> Vec<bool> {
+                snapshot.rows().map(|row| row.process.key.pid == wanted).collect()
+            };
+            watcher.look(NOTHING, Duration::ZERO, &mut wants).unwrap().processes.len()
+        };
+        assert_eq!(look(0), 0);
+        let new = sleeper();
+        assert_eq!(look(new.0.id()), 1);
     }
 
     #[test]

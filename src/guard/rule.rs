@@ -33,7 +33,7 @@ pub struct Rule {
     pub max_per_hour: u32,
     /// A rule that would hit more processes than this at once does nothing, and says so.
     pub max_matches: u32,
-    /// How long a command, a hook or a webhook may take.
+    /// How long a command, a hook, a webhook or a heap snapshot may take.
     pub timeout: Duration,
     /// After how long what failed is tried again.
     pub retry: Duration,
@@ -177,6 +177,8 @@ impl Said {
             Some(word) => return Err(format!("which: `{word}` is neither all nor biggest")),
         };
         let clear = self.clear.as_deref().map(|text| clear(first, text)).transpose()?;
+        // A heap snapshot writes all there is to disk.
+        let timeout = Duration::from_secs(if self.steps.contains(&Step::HeapSnapshot) { 120 } else { 30 });
         let cooldown = self.cooldown.unwrap_or(Duration::from_mins(1));
         Ok(Rule {
             name: self.name.unwrap_or_else(|| name.to_owned()),
@@ -190,7 +192,7 @@ impl Said {
             cooldown,
             max_per_hour: self.max_per_hour.unwrap_or(6),
             max_matches: self.max_matches.unwrap_or(10),
-            timeout: self.timeout.unwrap_or(Duration::from_secs(30)),
+            timeout: self.timeout.unwrap_or(timeout),
             retry: self.retry.unwrap_or(Duration::from_secs(10)),
             retries: self.retries.unwrap_or(3),
         })
@@ -231,6 +233,8 @@ mod tests {
         let rule = said(Some("node"), "footprint > 400M", "restart").rule("rule 1").unwrap();
         assert_eq!((rule.name.as_str(), rule.per, rule.which), ("rule 1", Per::Process, Which::All));
         assert_eq!((rule.max_per_hour, rule.max_matches, rule.cooldown), (6, 10, Duration::from_mins(1)));
+        let timeout = |step| said(Some("node"), "rss > 1M", step).rule("r").unwrap().timeout.as_secs();
+        assert_eq!((timeout("restart"), timeout("heap-snapshot")), (30, 120));
         let machine = said(Some(""), "mem_available < 5%", "signal TERM").rule("m").unwrap();
         assert_eq!((machine.per, machine.which), (Per::Machine, Which::Biggest));
     }

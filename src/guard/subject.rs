@@ -28,7 +28,7 @@ pub struct Scene<'a> {
 }
 
 /// Something that a rule tests.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subject {
     /// What a state knows it by: it dies with a process.
     pub key: String,

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -12,11 +13,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::crew::{Crew, Report as Reported};
+use super::lock::{Lock, Unlocked};
 use super::tell::{Teller, say, wall_ms};
 use super::{longest, read, show_dry};
 use crate::act::keep;
 use crate::act::own;
 use crate::act::rights::own_line;
+use crate::act::snapshot::Snapshots;
 use crate::cli::{Common, Guard, Report};
 use crate::cmd::root;
 use crate::collect::cgroup::parse_membership;
@@ -39,6 +42,7 @@ pub(super) fn run(args: &Guard, rules: Rules, common: &Common) -> anyhow::Result
     let watcher = Watcher::open(root.clone())?;
     let boot_id = watcher.boot_id();
     let state_path = state_path(args);
+    let _lock = state_path.as_deref().map(lock).transpose()?.flatten();
     let state = match &state_path {
         Some(path) => remembered(path, &boot_id)?,
         None => State::new(&boot_id),
@@ -48,7 +52,13 @@ pub(super) fn run(args: &Guard, rules: Rules, common: &Common) -> anyhow::Result
         own::set_oom_score_adj(to).map_err(anyhow::Error::msg)?;
     }
     let own_cgroup = std::fs::read(root.proc.join("self/cgroup")).map(|bytes| parse_membership(&bytes));
-    let carrier = Carrier { root: root.clone(), oom_score_adj: before, own: own_cgroup.unwrap_or_default() };
+    let snapshots = Arc::new(Snapshots::to(folder(state_path.as_deref())?));
+    let carrier = Carrier {
+        root: root.clone(),
+        oom_score_adj: before,
+        own: own_cgroup.unwrap_or_default(),
+        snapshots: Arc::clone(&snapshots),
+    };
     let (report, reports) = unbounded_channel();
     let crew = Crew::start(carrier, &report)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -58,6 +68,7 @@ pub(super) fn run(args: &Guard, rules: Rules, common: &Common) -> anyhow::Result
         args,
         own: own_line(&root),
         named: Named::new(),
+        pids: by_pid(&rules.rules, &Named::new()),
         guarding: Guarding::new(rules.rules, state),
         watcher,
         crew,
@@ -79,6 +90,7 @@ pub(super) fn run(args: &Guard, rules: Rules, common: &Common) -> anyhow::Result
     notify(&[NotifyState::Ready, NotifyState::Status(&text)]);
     runtime.block_on(live.keep(signals, reports, &mut teller))?;
     notify(&[NotifyState::Stopping]);
+    snapshots.end();
     teller.keep(&journal::word("stopped", "", wall_ms()));
     // A hook that still runs is on its own.
     runtime.shutdown_background();
@@ -94,6 +106,28 @@ fn notify(state: &[NotifyState<'_>]) {
 fn state_path(args: &Guard) -> Option<PathBuf> {
     let folder = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from).filter(|path| path.is_absolute());
     args.state.clone().or_else(|| Some(folder?.join("guard.json"))).filter(|_| !args.dry_run)
+}
+
+/// The lock of the state file. Where there can be none it goes on without.
+fn lock(path: &Path) -> anyhow::Result<Option<Lock>> {
+    match Lock::take(path) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(Unlocked::Held(pid)) => {
+            let who = pid.map_or_else(|| "another guard".to_owned(), |pid| format!("another guard, pid {pid},"));
+            anyhow::bail!("{}: {who} keeps its state there: give each its own --state", path.display())
+        }
+        Err(Unlocked::Failed(error)) => {
+            say(&format!("{}: nothing keeps a second guard from it: {error}", path.display()));
+            Ok(None)
+        }
+    }
+}
+
+/// Where heap snapshots go: to the folder of the state, or the one that we were started in.
+fn folder(state: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let folder = state.and_then(Path::parent).unwrap_or(Path::new("."));
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    std::path::absolute(folder).with_context(|| folder.display().to_string())
 }
 
 /// What a guard before this one remembered. A file that makes no sense stops no rule.
@@ -159,6 +193,8 @@ struct Live<'a> {
     args: &'a Guard,
     own: Vec<u32>,
     named: Named,
+    /// Who alone the rules are about, where they name them by pid.
+    pids: Option<Vec<u32>>,
     guarding: Guarding,
     watcher: Watcher,
     crew: Crew,
@@ -208,11 +244,13 @@ impl Live<'_> {
         let named = named(self.guarding.rules());
         if named != self.named {
             self.named = named;
+            self.pids = by_pid(self.guarding.rules(), &self.named);
             self.watcher.ask_again();
         }
         let beside = Beside { own: &self.own, named: &self.named };
         let needs = *self.guarding.needs();
         let watch = Watch {
+            pids: self.pids.as_deref().filter(|_| needs.is_by_identity),
             sources: needs.sources,
             swap: needs.swap,
             everybody: !needs.is_by_identity,
@@ -318,6 +356,7 @@ impl Live<'_> {
                 self.interval = longest(self.args, &rules);
                 let text = format!("{}: read again, {} rules", path.display(), rules.rules.len());
                 self.guarding.replace(rules.rules);
+                self.pids = by_pid(self.guarding.rules(), &self.named);
                 self.watcher.ask_again();
                 teller.tell(&text, &journal::word("reloaded", &text, wall_ms()));
             }
@@ -361,4 +400,20 @@ fn named(rules: &[Rule]) -> Named {
         text.split_whitespace().next()?.parse().ok().filter(|pid| *pid > 1)
     };
     files.map(|file| (pid(&file), file)).map(|(pid, file)| (file, pid)).collect()
+}
+
+/// The pids of all whom the rules are about, ascending; `None` where a rule is about whoever a filter lets through.
+fn by_pid(rules: &[Rule], named: &Named) -> Option<Vec<u32>> {
+    let mut pids = Vec::new();
+    for rule in rules {
+        match &rule.whom {
+            Whom::Filter(_) => return None,
+            Whom::Pid(pid) => pids.push(*pid),
+            Whom::PidFile(file) => pids.extend(named.get(file).copied().flatten()),
+            Whom::Nobody => {}
+        }
+    }
+    pids.sort_unstable();
+    pids.dedup();
+    Some(pids)
 }

@@ -2,6 +2,7 @@
 
 mod crew;
 mod live;
+mod lock;
 mod recorded;
 mod tell;
 
@@ -49,9 +50,9 @@ fn read(path: &Path) -> anyhow::Result<Rules> {
     file::parse(&text).map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))
 }
 
-/// The longest time between two looks: by the flag, the file, or a second.
+/// The longest time between two looks: by the flag, the file, or five seconds.
 fn longest(args: &Guard, rules: &Rules) -> Duration {
-    args.interval.map(|interval| interval.0).or(rules.interval).unwrap_or(Duration::from_secs(1))
+    args.interval.map(|interval| interval.0).or(rules.interval).unwrap_or(Duration::from_secs(5))
 }
 
 /// A decision of a dry run.

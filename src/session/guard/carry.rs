@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::act::control::Control;
@@ -9,7 +10,8 @@ use crate::act::effect::{Effect, GroupTarget, Knob, Outcome, Stage};
 use crate::act::hook::{self, Hook};
 use crate::act::rights::is_there;
 use crate::act::run::run as carry_out;
-use crate::act::{gauge, snapshot, syslog, webhook};
+use crate::act::snapshot::Snapshots;
+use crate::act::{gauge, syslog, webhook};
 use crate::collect::root::ProcRoot;
 use crate::guard::decision::{Aim, Decision};
 use crate::guard::journal;
@@ -26,6 +28,8 @@ pub struct Carrier {
     pub oom_score_adj: i32,
     /// The control group of the guard itself.
     pub own: Membership,
+    /// Takes heap snapshots.
+    pub snapshots: Arc<Snapshots>,
 }
 
 /// What is told while a decision is carried out.
@@ -36,9 +40,6 @@ pub enum Told {
     /// What came of it, and how long it took.
     Ended(usize, Result<String, String>, Duration),
 }
-
-/// A heap snapshot may take so long at least: it writes all there is to disk.
-const SNAPSHOT: Duration = Duration::from_mins(2);
 
 impl Carrier {
     /// Carries a decision out. True where every step went well.
@@ -81,8 +82,8 @@ impl Carrier {
                 all(commands.into_iter().map(|command| self.hook(&command?, decision)))
             }
             Step::HeapSnapshot => {
-                let timeout = decision.timeout.max(SNAPSHOT);
-                all(targets.iter().map(|target| snapshot::capture(&self.root, target, timeout)))
+                let act = |effect: &Effect, control: &Control| self.act_under(effect, control);
+                all(targets.iter().map(|target| self.snapshots.take(target, decision.timeout, act)))
             }
             Step::MemoryHigh(high) => {
                 let mut groups: Vec<&&Aim> = Vec::new();
@@ -100,8 +101,12 @@ impl Carrier {
     }
 
     fn act(&self, effect: &Effect) -> Result<String, String> {
+        self.act_under(effect, &Control::new(Duration::ZERO))
+    }
+
+    fn act_under(&self, effect: &Effect, control: &Control) -> Result<String, String> {
         let mut last: Option<Outcome> = None;
-        carry_out(effect, &self.root, &Control::new(Duration::ZERO), |outcome| {
+        carry_out(effect, &self.root, control, |outcome| {
             if outcome.stage == Stage::Acted {
                 last = Some(outcome);
             }

@@ -10,7 +10,7 @@ use super::state::Session;
 use crate::guard::decision::{Decision, Note};
 use crate::guard::evaluate::{evaluate, undecided};
 use crate::guard::need::Needs;
-use crate::guard::pace::Pace;
+use crate::guard::pace::{Pace, USUAL};
 use crate::guard::rule::Rule;
 use crate::guard::state::State;
 use crate::guard::subject::{Named, Scene};
@@ -115,6 +115,9 @@ impl Guarding {
         let Some(snapshot) = snapshot else {
             return Looked { decisions: Vec::new(), notes: Vec::new(), next: longest };
         };
+        // What a history says, and who is meant by more than who they are, is not seen of memory that is far from a limit.
+        let may_wait = !self.needs.history && self.needs.is_by_identity;
+        let longest = if may_wait { longest } else { longest.min(USUAL) };
         let scene = Scene { snapshot: &snapshot, own: beside.own, named: beside.named };
         let evaluated = evaluate(&self.rules, &mut self.state, &scene);
         let next = self.pace.next(&self.rules, &self.state, &scene, evaluated.due_in, longest);
