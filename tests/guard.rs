@@ -128,15 +128,17 @@ fn a_leaking_node_app_is_restarted_by_the_command_of_the_rule_and_not_in_a_loop(
     let (pids, log) = (folder.path().join("pids"), folder.path().join("log"));
     let app = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/leak.js");
     // What a supervisor does: it starts the application, and starts it anew once it has ended.
-    let script = "while :; do node \"$0\" guard-node-app >/dev/null & echo $! >>\"$1\"; wait $!; done";
+    let script = "while :; do node \"$0\" \"$2\" >/dev/null & echo $! >>\"$1\"; wait $!; done";
+    // A name that no other run of the tests has.
+    let name = format!("guard-node-app-{}", std::process::id());
     let mut keeper = Command::new("sh");
-    keeper.args(["-c", script, app]).arg(&pids).process_group(0);
+    keeper.args(["-c", script, app]).arg(&pids).arg(&name).process_group(0);
     let mut keeper = keeper.spawn().unwrap();
     let began = |count| text(&pids).lines().count() >= count;
     wait_until("the application starts", || began(1));
     let mut guard = Guard::start(&[
         "--match",
-        "command~^node guard-node-app",
+        &format!("command~^node {name}"),
         "--footprint-over",
         "90M",
         "--for",
