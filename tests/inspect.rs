@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-use memtide::model::inspect::descriptor::{DescriptorKind, Descriptors};
+use memtide::model::inspect::PartSet;
+use memtide::model::inspect::descriptor::{DescriptorKind, Descriptors, Target};
 use memtide::model::inspect::mapping::{MappingGroup, MappingKind};
 use memtide::model::inspect::memory::{MEMORY_FIELDS, Memory, memory_field};
 use support::inspect::{agree, descriptors, has_child, inspect, mappings, threads, zoo};
@@ -229,6 +230,40 @@ fn descriptors_are_called_what_they_are_and_the_same_path_is_one_line() {
     }
     let newest: Vec<u32> = descriptors.newest.iter().map(|descriptor| descriptor.fd).collect();
     assert!(newest.is_sorted_by(|a, b| a > b) && newest.len() == Descriptors::NEWEST, "{newest:?}");
+}
+
+#[test]
+fn what_is_inside_of_a_descriptor_is_what_the_kernel_says() {
+    if !has_child() {
+        return;
+    }
+    let (zoo, _folder) = zoo();
+    let inspection = inspect(zoo.pid());
+    let inside = |kind: DescriptorKind, name: &str| {
+        let named = |target: &&Target| target.kind == kind && target.name.escaped().ends_with(name);
+        let target = descriptors(&inspection).targets.iter().find(named).unwrap();
+        let file = fs::read_to_string(format!("/proc/{}/fdinfo/{}", zoo.pid(), target.highest)).unwrap();
+        let info = target.info.unwrap();
+        let line = |key: &str| file.lines().find_map(|line| line.strip_prefix(key)).unwrap().trim();
+        assert_eq!(info.offset.to_string(), line("pos:"), "{file}");
+        assert_eq!(format!("0{:o}", info.flags), line("flags:"), "{file}");
+        (info.held, target.inside().unwrap_or_default())
+    };
+    assert_eq!(inside(DescriptorKind::Epoll, ""), (Some(2), "2 entries".into()));
+    assert_eq!(inside(DescriptorKind::Inotify, ""), (Some(3), "3 watches".into()));
+    assert_eq!(inside(DescriptorKind::Eventfd, ""), (Some(41), "counts 41".into()));
+    let (held, words) = inside(DescriptorKind::File, "/app.log");
+    assert!(held.is_none() && words.ends_with(" append"), "{words}");
+    let (_, words) = inside(DescriptorKind::File, "/gone.log");
+    assert!(words.ends_with(" at 1.0M"), "two share where they are: {words}");
+    let newest = &descriptors(&inspection).newest;
+    assert!(newest.iter().any(|descriptor| descriptor.kind == DescriptorKind::Epoll && descriptor.info.is_some()));
+    // Without time none is looked into, and the rest is there.
+    let mut inspector = support::inspect::inspector();
+    let key = inspector.key_of(zoo.pid()).unwrap();
+    let hasty = inspector.inspect(key, PartSet::all(), std::time::Duration::ZERO).unwrap();
+    assert!(descriptors(&hasty).newest.iter().all(|descriptor| descriptor.info.is_none()));
+    assert!(!descriptors(&hasty).newest.is_empty());
 }
 
 #[test]

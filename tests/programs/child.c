@@ -293,11 +293,16 @@ static void zoo(const char *folder) {
     if (mkfifo("fifo", 0600)) fail("fifo");
     want(open("fifo", O_RDWR), "fifo");
     if (pipe(pipes)) fail("pipe");
-    want(epoll_create1(0), "epoll");
-    want(eventfd(0, 0), "eventfd");
+    int poll = want(epoll_create1(0), "epoll"), event = want(eventfd(41, 0), "eventfd");
+    struct epoll_event readable = {.events = EPOLLIN};
+    if (epoll_ctl(poll, EPOLL_CTL_ADD, event, &readable) || epoll_ctl(poll, EPOLL_CTL_ADD, pipes[0], &readable))
+        fail("epoll_ctl");
     want(timerfd_create(CLOCK_MONOTONIC, 0), "timerfd");
     want(signalfd(-1, &signals, 0), "signalfd");
-    want(inotify_init(), "inotify");
+    int watches = want(inotify_init(), "inotify");
+    for (int i = 0; i < 3; i++) {
+        want(inotify_add_watch(watches, (const char *[]){".", "app.log", "fifo"}[i], IN_MODIFY), "inotify_add_watch");
+    }
     zoo_sockets();
     int ram = want(memfd_create("zoo", 0), "memfd");
     if (ftruncate(ram, 2 << 20)) fail("memfd");

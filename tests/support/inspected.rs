@@ -4,6 +4,7 @@ use memtide::model::cgroup::CgroupLimit;
 use memtide::model::inspect::descriptor::{
     Access, Deleted, Descriptor, DescriptorKind, Descriptors, KindCount, Target,
 };
+use memtide::model::inspect::fdinfo::FdInfo;
 use memtide::model::inspect::mapping::{MappingGroup, MappingKind, Mappings};
 use memtide::model::inspect::memory::Memory;
 use memtide::model::inspect::overview::{FdLimit, Overview, Totals};
@@ -218,6 +219,7 @@ fn target(kind: DescriptorKind, name: &[u8], numbers: (u32, u32), count: u32) ->
         lowest: numbers.0,
         highest: numbers.1,
         blocks: 0,
+        info: None,
     }
 }
 
@@ -253,7 +255,10 @@ fn descriptors(second: u64) -> Descriptors {
         target(DescriptorKind::File, b"/srv/app/log/app.log", (60, last), logs),
         socket(served, (24, 57), 34),
         socket(made, (20, 23), 4),
-        target(DescriptorKind::Epoll, b"", (3, 10), 2),
+        Target {
+            info: Some(FdInfo { held: Some(37), ..FdInfo::default() }),
+            ..target(DescriptorKind::Epoll, b"", (3, 10), 2)
+        },
         target(DescriptorKind::Pipe, b"", (4, 9), 6),
         socket(listens, (19, 19), 1),
         target(DescriptorKind::Device, b"/dev/null", (0, 2), 3),
@@ -271,6 +276,7 @@ fn descriptors(second: u64) -> Descriptors {
         is_deleted: false,
         socket: None,
         access: Access::Write,
+        info: Some(FdInfo { offset: 12 * MIB, flags: 0o102_001, ..FdInfo::default() }),
     });
     let count = targets.iter().map(|target| u64::from(target.count)).sum();
     told(targets, newest.collect(), Coverage { read: count, of: count }, Deleted { files: 1, disk: 12 * MIB, ram: 0 })

@@ -7,12 +7,14 @@ use std::time::Instant;
 use rustix::fs::{AtFlags, FileType, RawDir, StatxFlags, readlinkat_raw, statat, statx};
 use rustix::io::Errno;
 
+use super::fdinfo::{is_telling, read_fdinfo};
 use super::link::{Link, parse_link};
 use super::net::SocketTable;
 use super::shape::RamFileSystems;
 use crate::collect::files::{open_at, reading_of_error};
 use crate::model::inspect::Coverage;
 use crate::model::inspect::descriptor::{Access, Deleted, Descriptor, DescriptorKind, Descriptors, KindCount, Target};
+use crate::model::inspect::fdinfo::FdInfo;
 use crate::model::inspect::socket::Socket;
 use crate::model::reading::Reading;
 use crate::model::text::Text;
@@ -76,10 +78,37 @@ pub(super) fn read_descriptors(
             }
         }
     }
+    let inside = Inside { folder: open_at(process, c"fdinfo").ok(), deadline: deadlines.sockets };
+    // Of these it is told first: they cost little, whatever the lists of sockets take.
+    let newest: Vec<(Opened, Option<FdInfo>)> = newest
+        .into_iter()
+        .map(|opened| {
+            let info = inside.read(opened.kind, &opened.name, opened.number, buffer);
+            (opened, info)
+        })
+        .collect();
     let inodes = reader.sockets.iter().map(|(inode, _)| *inode);
-    let inodes = inodes.chain(newest.iter().filter_map(|opened| opened.socket));
+    let inodes = inodes.chain(newest.iter().filter_map(|(opened, _)| opened.socket));
     let sockets = SocketTable::read(process, inodes, deadlines.sockets, buffer);
-    Reading::Value(reader.finish(Coverage { read, of }, newest, &sockets))
+    let mut descriptors = reader.finish(Coverage { read, of }, newest, &sockets);
+    for target in descriptors.targets.iter_mut().take(Descriptors::INSIDE) {
+        target.info = inside.read(target.kind, &target.name, target.highest, buffer);
+    }
+    Reading::Value(descriptors)
+}
+
+/// What `fdinfo` says.
+struct Inside {
+    folder: Option<OwnedFd>,
+    deadline: Instant,
+}
+
+impl Inside {
+    fn read(&self, kind: DescriptorKind, name: &Text, number: u32, buffer: &mut Vec<u8>) -> Option<FdInfo> {
+        let is_shared = name.as_bytes().starts_with(b"/dmabuf:");
+        let folder = self.folder.as_ref().filter(|_| is_telling(kind) || is_shared)?;
+        read_fdinfo(folder, number, self.deadline, buffer)
+    }
 }
 
 /// The numbers of open descriptors, ascending.
@@ -221,7 +250,12 @@ impl Reader<'_> {
         }
     }
 
-    fn finish(mut self, coverage: Coverage, newest: Vec<Opened>, sockets: &SocketTable) -> Descriptors {
+    fn finish(
+        mut self,
+        coverage: Coverage,
+        newest: Vec<(Opened, Option<FdInfo>)>,
+        sockets: &SocketTable,
+    ) -> Descriptors {
         let mut by_purpose: HashMap<Socket, usize> = HashMap::new();
         for (inode, number) in std::mem::take(&mut self.sockets) {
             let common = sockets.common(inode);
@@ -246,13 +280,14 @@ impl Reader<'_> {
         let untold = targets.drain(kept..).map(|target| target.count).sum();
         targets.shrink_to_fit();
         let folder = &self.folder;
-        let newest = newest.into_iter().map(|opened| Descriptor {
+        let newest = newest.into_iter().map(|(opened, info)| Descriptor {
             fd: opened.number,
             kind: opened.kind,
             name: opened.name,
             is_deleted: opened.is_deleted,
             socket: opened.socket.map(|inode| sockets.socket(inode)),
             access: access(folder.as_fd(), opened.number),
+            info,
         });
         Descriptors { coverage, kinds, targets, untold, newest: newest.collect(), deleted: self.deleted }
     }

@@ -4,6 +4,7 @@
 //! that has its pid now. Descriptors are read beside the rest, on a thread of their own.
 
 mod builder;
+mod fdinfo;
 mod fds;
 mod header;
 mod lines;

@@ -139,7 +139,8 @@ fn shown(report: &Report<'_>, line: &Changed<'_, Target>) -> String {
     let times = coverage.scale(target.count.into());
     let often = if is_often { format!(", open {about}{times} times") } else { String::new() };
     let blocks = if target.blocks > 0 { format!(", {}", report.size(target.blocks)) } else { String::new() };
-    target.shown() + &often + &blocks
+    let inside = line.now.and_then(Target::inside).map_or_else(String::new, |words| format!(", {words}"));
+    target.shown() + &often + &blocks + &inside
 }
 
 /// The folders of the files, where there are several.
@@ -168,7 +169,7 @@ fn newest(descriptors: &Descriptors, most: usize) -> Table {
             descriptor.fd.to_string(),
             descriptor.access.letter().to_string(),
             descriptor.kind.title().to_owned(),
-            descriptor.shown(),
+            descriptor.shown() + &descriptor.inside().map_or_else(String::new, |words| format!(", {words}")),
         ]
     };
     let columns = vec![right("NEWEST"), left("MODE"), left("KIND"), left("WHAT (the highest numbers)")];

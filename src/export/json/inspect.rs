@@ -7,6 +7,7 @@ use crate::analyze::story::Story;
 use crate::export::inspect::Report;
 use crate::model::inspect::change;
 use crate::model::inspect::descriptor::{Access, Descriptors, Target};
+use crate::model::inspect::fdinfo::FdInfo;
 use crate::model::inspect::mapping::{Mapping, MappingGroup, Mappings};
 use crate::model::inspect::memory::{MEMORY_FIELDS, Memory};
 use crate::model::inspect::overview::Overview;
@@ -227,6 +228,9 @@ fn descriptors(now: &Descriptors, before: Option<&Descriptors>, top: usize) -> J
         if let Some(of) = &target.socket {
             object["socket"] = socket(of);
         }
+        if let Some(info) = line.now.and_then(|target| target.info) {
+            object["info"] = inside(info);
+        }
         change(&mut object, line.change(|target| target.count.into()));
         object
     });
@@ -246,6 +250,9 @@ fn descriptors(now: &Descriptors, before: Option<&Descriptors>, top: usize) -> J
         if let Some(of) = &descriptor.socket {
             object["socket"] = socket(of);
         }
+        if let Some(info) = descriptor.info {
+            object["info"] = inside(info);
+        }
         object
     });
     json!({
@@ -255,6 +262,19 @@ fn descriptors(now: &Descriptors, before: Option<&Descriptors>, top: usize) -> J
         "newest": newest.collect::<Vec<_>>(),
         "deleted": {"files": now.deleted.files, "disk": now.deleted.disk, "ram": now.deleted.ram},
     })
+}
+
+/// What fdinfo says; flags in octal, as the kernel writes them.
+fn inside(info: FdInfo) -> Json {
+    let mut object = json!({"offset": info.offset, "flags": format!("{:#o}", info.flags).replace("0o", "0")});
+    if let Some(held) = info.held {
+        object["held"] = held.into();
+        object["at_least"] = info.is_cut.into();
+    }
+    if let Some(size) = info.size {
+        object["size"] = size.into();
+    }
+    object
 }
 
 fn socket(socket: &Socket) -> Json {

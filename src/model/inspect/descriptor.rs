@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Coverage;
+use super::fdinfo::FdInfo;
 use super::socket::Socket;
 use crate::model::text::Text;
 
@@ -32,6 +33,9 @@ impl Descriptors {
 
     /// Descriptors that are kept one by one.
     pub const NEWEST: usize = 64;
+
+    /// Targets of whose descriptors one is looked into, those with the most first.
+    pub const INSIDE: usize = 128;
 }
 
 /// How many descriptors are of one kind.
@@ -74,12 +78,14 @@ pub struct Target {
     pub highest: u32,
     /// Blocks that a deleted file or a memfd takes, bytes; zero for all else, which is not asked.
     pub blocks: u64,
+    /// What is inside of the highest, which stands for all; `None` where it was not read.
+    pub info: Option<FdInfo>,
 }
 
 impl Target {
     /// A target that no descriptor is counted for yet.
     pub fn nobodys(kind: DescriptorKind, name: Text, is_deleted: bool, socket: Option<Socket>) -> Self {
-        Self { kind, name, is_deleted, socket, count: 0, lowest: u32::MAX, highest: 0, blocks: 0 }
+        Self { kind, name, is_deleted, socket, count: 0, lowest: u32::MAX, highest: 0, blocks: 0, info: None }
     }
 
     /// Counts a descriptor of this number.
@@ -92,6 +98,12 @@ impl Target {
     /// Its name for people, escaped.
     pub fn shown(&self) -> String {
         shown(self.kind, &self.name, self.is_deleted, self.socket.as_ref())
+    }
+
+    /// What is inside, in words, where there is something: of many, of which one.
+    pub fn inside(&self) -> Option<String> {
+        let words = self.info.map(|info| info.words(self.kind)).filter(|words| !words.is_empty())?;
+        Some(if self.count > 1 { format!("fd {}: {words}", self.highest) } else { words })
     }
 }
 
@@ -110,12 +122,19 @@ pub struct Descriptor {
     pub socket: Option<Socket>,
     /// May be read, may be written: the permissions of the link in `/proc/PID/fd`.
     pub access: Access,
+    /// What is inside; `None` where it was not read.
+    pub info: Option<FdInfo>,
 }
 
 impl Descriptor {
     /// Its name for people, escaped.
     pub fn shown(&self) -> String {
         shown(self.kind, &self.name, self.is_deleted, self.socket.as_ref())
+    }
+
+    /// What is inside, in words, where there is something.
+    pub fn inside(&self) -> Option<String> {
+        self.info.map(|info| info.words(self.kind)).filter(|words| !words.is_empty())
     }
 }
 

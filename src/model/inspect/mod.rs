@@ -6,6 +6,7 @@
 
 pub mod change;
 pub mod descriptor;
+pub mod fdinfo;
 pub mod mapping;
 pub mod memory;
 pub mod overview;

@@ -72,6 +72,7 @@ mod tests {
             lowest: 0,
             highest: 0,
             blocks: 0,
+            info: None,
         }
     }
 

@@ -8,7 +8,7 @@ use super::Picture;
 use super::growth;
 use super::head::{say, unreadable};
 use super::seen::Seen;
-use crate::model::inspect::descriptor::{DescriptorKind, Descriptors};
+use crate::model::inspect::descriptor::{DescriptorKind, Descriptors, Target};
 use crate::model::inspect::prefix::by_prefix;
 use crate::model::inspect::{Inspection, Part, change};
 use crate::model::judgement::Quantity;
@@ -124,7 +124,7 @@ pub(super) fn build(seen: &Seen, order: Order) -> Vec<Row> {
     let rows = change::targets(now, before).into_iter().map(|line| {
         let target = line.line();
         Row {
-            name: target.shown(),
+            name: target.shown() + &inside(line.now.and_then(Target::inside)),
             kind: target.kind,
             count: coverage.scale(line.now.map_or(0, |target| u64::from(target.count))),
             is_about: !coverage.is_whole(),
@@ -136,6 +136,11 @@ pub(super) fn build(seen: &Seen, order: Order) -> Vec<Row> {
         }
     });
     table::sorted(rows.collect(), &COLUMNS, order)
+}
+
+/// What stands behind a name of what is inside.
+fn inside(words: Option<String>) -> String {
+    words.map_or_else(String::new, |words| format!("  {words}"))
 }
 
 fn known(inspection: &Inspection) -> Option<&Descriptors> {
@@ -203,7 +208,10 @@ fn more(now: &Descriptors) -> Vec<More> {
         lines.extend(runs.map(|run| {
             let (newest, oldest) = (&run[0], &run[run.len() - 1]);
             let times = if run.len() > 1 { format!("  ({} down to {})", run.len(), oldest.fd) } else { String::new() };
-            More::Line(format!("{}{}", newest.fd, newest.access.letter()), format!("{}{times}", newest.shown()))
+            More::Line(
+                format!("{}{}", newest.fd, newest.access.letter()),
+                format!("{}{times}{}", newest.shown(), inside(newest.inside())),
+            )
         }));
     }
     lines

@@ -202,11 +202,11 @@ fn summary(now: &Mappings, seen: &Seen, rows: &[Row], theme: &Theme) -> Vec<Piec
     }
     let groups = rows.iter().filter(|row| !row.is_gone).count();
     pieces.push(Piece::new(format!("  {} mappings", now.coverage.of), muted, 4));
-    pieces.push(Piece::new(format!(" in {groups} groups"), muted, 6));
+    pieces.push(Piece::new(format!(" in {groups} groups"), muted, 5));
     let unread: u32 = rows.iter().map(|row| row.unread).sum();
     if unread > 0 {
         let text = format!("  {unread} not read in time: their memory is in the sum only");
-        pieces.push(Piece::new(text, theme.style(Role::Warn), 5));
+        pieces.push(Piece::new(text, theme.style(Role::Warn), 6));
     }
     pieces
 }
