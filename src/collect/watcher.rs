@@ -74,6 +74,9 @@ const YOUNG: [u64; 4] = [200, 1_000, 3_000, 10_000];
 /// Later, who it is changes seldom: a new title, or another process with the same pid.
 const OLD: u64 = 60_000;
 
+/// A kernel thread stays one: it is asked again only for another process that took its pid over unseen, milliseconds.
+const KERNEL: u64 = 10 * OLD;
+
 /// Who is new is looked for this often, milliseconds, or at every look where looks are meant to be closer.
 const FIND_MS: u64 = 1_000;
 
@@ -226,8 +229,8 @@ impl Watcher {
                         known.found_at = BootMs(started.min(at.0));
                         known.ask_at = BootMs(next_ask(known.found_at, *pid, at));
                         if process.identity.is_kernel_thread {
-                            // It has no memory of its own.
-                            known.ask_at = BootMs(at.0 + OLD);
+                            // It has no memory of its own, and never runs a program.
+                            known.ask_at = BootMs(at.0 + KERNEL);
                         } else {
                             let may_hold = self.wanted.len() + asked.len() < MOST_HELD;
                             let mut entry = Entry::new(process, may_hold.then_some(statm), at);
