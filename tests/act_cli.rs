@@ -196,7 +196,7 @@ fn another_users_process_is_refused_with_the_command_that_could() {
     let pid = child.pid().to_string();
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("memtide");
-    fs::copy(env!("CARGO_BIN_EXE_memtide"), &program).unwrap();
+    support::copy::copy_program(env!("CARGO_BIN_EXE_memtide"), &program);
     for path in [folder.path(), &program] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }

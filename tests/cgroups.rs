@@ -324,7 +324,7 @@ fn the_view_opens_on_this_machine_finds_a_group_and_leads_to_its_process() {
 /// memtide as nobody, where nobody can run it.
 fn as_nobody(folder: &Path, args: &[&str]) -> support::pty::Terminal {
     let program = folder.join("memtide");
-    fs::copy(env!("CARGO_BIN_EXE_memtide"), &program).unwrap();
+    support::copy::copy_program(env!("CARGO_BIN_EXE_memtide"), &program);
     for path in [folder, &program] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }

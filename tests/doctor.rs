@@ -34,7 +34,7 @@ fn who_is_not_root_may_less_and_is_told_what_grants_it() {
     // A copy in a place that everybody may enter.
     let folder = tempfile::tempdir_in("/tmp").expect("a folder");
     let copy = folder.path().join("memtide");
-    std::fs::copy(env!("CARGO_BIN_EXE_memtide"), &copy).expect("a copy");
+    support::copy::copy_program(env!("CARGO_BIN_EXE_memtide"), &copy);
     let open = |path: &Path| {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(path, mode).expect("modes");

@@ -423,7 +423,7 @@ fn without_the_right_it_says_what_it_lacks_and_tries_again_as_the_rule_says() {
     let mut child = Program::sleeper("guard-not-mine");
     let folder = tempfile::tempdir().unwrap();
     let (program, rules) = (folder.path().join("memtide"), folder.path().join("rules.toml"));
-    fs::copy(env!("CARGO_BIN_EXE_memtide"), &program).unwrap();
+    support::copy::copy_program(env!("CARGO_BIN_EXE_memtide"), &program);
     let rule = "[[rule]]\nmatch = 'guard-not-mine'\nwhen = 'rss > 1K'\nthen = 'signal KILL'\nretry = '100ms'\nretries = 1\n\
                 [[rule]]\nmatch = 'guard-not-mine'\nwhen = 'pss > 1K'\nthen = 'signal KILL'\n";
     fs::write(&rules, rule).unwrap();

@@ -187,7 +187,7 @@ fn a_process_that_sigusr1_would_end_gets_none() {
     let folder = tempfile::tempdir().unwrap();
     // Called as Node.js is, with no handler of anything.
     let program = folder.path().join("node");
-    fs::copy(child_program(), &program).unwrap();
+    support::copy::copy_program(child_program(), &program);
     let mut deaf = Command::new(&program).args(["deaf", "sleep"]).stdout(Stdio::null()).spawn().unwrap();
     let pid = deaf.id().to_string();
     let is_called_node = || fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.ends_with("node"));

@@ -159,7 +159,7 @@ fn another_users_process_says_what_would_show_it() {
     // Where the tests are built may be closed to others.
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("memtide");
-    fs::copy(env!("CARGO_BIN_EXE_memtide"), &program).unwrap();
+    support::copy::copy_program(env!("CARGO_BIN_EXE_memtide"), &program);
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(folder.path(), open).unwrap();
     let run = |format: &str| {

@@ -442,7 +442,7 @@ fn a_process_of_another_user_is_refused_with_the_command_that_could() {
     let mut other = Program::of_user("live-other", 12345);
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("memtide");
-    fs::copy(env!("CARGO_BIN_EXE_memtide"), &program).unwrap();
+    support::copy::copy_program(env!("CARGO_BIN_EXE_memtide"), &program);
     for path in [folder.path(), &program] {
         use std::os::unix::fs::PermissionsExt as _;
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();

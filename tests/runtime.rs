@@ -327,7 +327,7 @@ fn inspected(pid: u32, user: Option<&str>) -> serde_json::Value {
     // Another user can't execute what lies in a folder of ours.
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("memtide");
-    std::fs::copy(env!("CARGO_BIN_EXE_memtide"), &program).unwrap();
+    support::copy::copy_program(env!("CARGO_BIN_EXE_memtide"), &program);
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let mut command = match user {
         Some(uid) => {

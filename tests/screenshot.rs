@@ -48,7 +48,7 @@ fn take() -> String {
     let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/leak.js");
     fs::copy(app, folder.path().join("app.js")).unwrap();
     fs::write(folder.path().join("nginx.conf"), NGINX).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_memtide"), folder.path().join("memtide")).unwrap();
+    support::copy::copy_program(env!("CARGO_BIN_EXE_memtide"), &folder.path().join("memtide"));
     let terminal = Command::new("unshare")
         .args(["--pid", "--fork", "--kill-child", "--mount-proc", "--uts", "sh", "-c", SCRIPT])
         .env("XDG_CONFIG_HOME", "/nonexistent")

@@ -264,7 +264,7 @@ fn removed_files_are_found_by_who_has_them_open_and_by_who_has_them_mapped() {
 fn copy() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("memtide");
-    fs::copy(env!("CARGO_BIN_EXE_memtide"), &program).unwrap();
+    support::copy::copy_program(env!("CARGO_BIN_EXE_memtide"), &program);
     for path in [folder.path(), &program] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
 
 pub mod any;
+pub mod copy;
 pub mod face;
 pub mod groups;
 pub mod heaps;
