@@ -128,8 +128,7 @@ fn swap_and_its_proportional_share_are_the_kernels() {
             // Growth is judged on this: what went to swap is still the process's own.
             assert!(ours(pid, "private") >= 24 * MIB);
         }
-        let device =
-            snapshot.sample.system.swaps.iter().find(|device| device.path.as_bytes().ends_with(b"swap\\040file"));
+        let device = snapshot.sample.system.swaps.iter().find(|device| device.path.as_bytes().ends_with(b"swap file"));
         let device = device.unwrap_or_else(|| panic!("{:?}", snapshot.sample.system.swaps));
         // The first page is the header.
         assert_eq!(device.size, 96 * MIB - rustix::param::page_size() as u64);
