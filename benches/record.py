@@ -16,8 +16,8 @@ import tempfile
 import time
 
 from lab.farm import Farm, processes
+from lab.program import MEMTIDE
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -50,7 +50,7 @@ def main():
     parser.add_argument("--interval", type=int, default=5, help="seconds between samples")
     parser.add_argument("--settle", type=float, default=60, help="seconds before counting begins")
     parser.add_argument("--seconds", type=float, default=300)
-    parser.add_argument("--memtide", default=f"{ROOT}/target/release/memtide")
+    parser.add_argument("--memtide", default=MEMTIDE, help="the program (%(default)s)")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="memtide-record-") as folder, Farm(args.processes):
         files = {"memtide record": f"{folder}/memtide", "atop -w": f"{folder}/atop"}
