@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares what `memtide record` and `atop -w` cost: CPU, memory, bytes a process-sample, at one interval.
 
-    cargo build --release && benches/record.py --processes 1000 --interval 5
+    cargo static && benches/record.py --processes 1000 --interval 5
 
 Both run at the same time beside a farm of sleeping processes, so that both see the same machine. What they take in
 the first seconds does not count. Printed is a Markdown table.
