@@ -98,16 +98,6 @@ impl Drop for Guard {
     }
 }
 
-/// A shell that starts a program anew, in a process group of its own, which ends with it: no program is started after it.
-struct Keeper(Child);
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        let _ = rustix::process::kill_process_group(Pid::from_child(&self.0), Signal::KILL);
-        let _ = self.0.wait();
-    }
-}
-
 fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
@@ -143,7 +133,7 @@ fn a_leaking_node_app_is_restarted_by_the_command_of_the_rule_and_not_in_a_loop(
     let name = format!("guard-node-app-{}", std::process::id());
     let mut keeper = Command::new("sh");
     keeper.args(["-c", script, app]).arg(&pids).arg(&name).process_group(0);
-    let keeper = Keeper(keeper.spawn().unwrap());
+    let keeper = support::keeper::Keeper(keeper.spawn().unwrap());
     let began = |count| text(&pids).lines().count() >= count;
     wait_until("the application starts", || began(1));
     let mut guard = Guard::start(&[

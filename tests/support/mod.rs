@@ -9,6 +9,7 @@ pub mod groups;
 pub mod heaps;
 pub mod inspect;
 pub mod inspected;
+pub mod keeper;
 pub mod keys;
 pub mod live;
 pub mod machine;
