@@ -15,7 +15,7 @@ use super::observed::Observed;
 use super::series::Series;
 use super::track::{Circumstances, Track};
 use super::watch::Watch;
-use crate::model::judgement::{Finding, Judged, Judgement, Quantity, Subject, Verdict};
+use crate::model::judgement::{self as model, Finding, Judged, Judgement, Quantity, Subject, Verdict};
 use crate::model::key::ProcessKey;
 use crate::model::process::ProcessSample;
 use crate::model::reading::BootMs;
@@ -53,6 +53,17 @@ pub struct EndedTrack {
     pub private: Series,
     /// What was said of its private memory at the end.
     pub said: Judgement,
+}
+
+/// What rises and can't be judged yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Early<'a> {
+    /// Whose.
+    pub process: &'a Arc<ProcessSample>,
+    /// What.
+    pub quantity: Quantity,
+    /// Its rate, and how much longer it takes.
+    pub judgement: Judgement,
 }
 
 /// What is known of a service.
@@ -206,6 +217,27 @@ impl History {
                 _ => Judged::new(growth, judgement.verdict, judgement.confidence),
             }
         })
+    }
+
+    /// What rises, and is too young or too little to be judged: it says how much longer that takes.
+    pub fn early(&self) -> impl Iterator<Item = Early<'_>> {
+        self.tracks.iter().flat_map(move |track| {
+            [Quantity::Private, Quantity::Fds, Quantity::Threads].into_iter().filter_map(move |quantity| {
+                let judgement = shown(quantity, track.watch(quantity)?.early()?, &self.observed);
+                Some(Early { process: &track.process, quantity, judgement })
+            })
+        })
+    }
+
+    /// The same, counted by process.
+    pub fn early_in_all(&self) -> model::Early {
+        let mut all = model::Early::default();
+        let mut last = None;
+        for early in self.early() {
+            all.needs_ms = all.needs_ms.max(early.judgement.needs_ms);
+            all.processes += usize::from(last.replace(early.process.key) != Some(early.process.key));
+        }
+        all
     }
 
     /// All that rises in the sample that was pushed last, the most urgent first.

@@ -154,10 +154,37 @@ pub(super) fn judge(series: &Series, now: BootMs, case: &Case, scratch: &mut Scr
         Some(Uneven::Steps | Uneven::Slowing) if is_gaining && z > 3.0 => Verdict::Growing,
         _ => Verdict::Steady,
     };
+    if quiet.verdict == Verdict::Steady
+        && let Some(needs_ms) = too_early(whole, rate, z, is_gaining, span, case)
+    {
+        (quiet.verdict, quiet.needs_ms, quiet.confidence) = (Verdict::NotEnoughData, needs_ms, 0.0);
+        return quiet;
+    }
     if !quiet.verdict.is_rising() && z.abs() < 2.0 {
         (quiet.rate, quiet.rate_low, quiet.rate_high) = (0.0, 0.0, 0.0);
     }
     quiet
+}
+
+/// How much longer what rises has to be watched before it is called steady, milliseconds: it has only just begun, or it
+/// would soon have gained enough to matter. `None` where it does not rise beyond doubt.
+fn too_early(
+    why: Option<Uneven>,
+    (_, rate_low, _): (f64, f64, f64),
+    z: f32,
+    is_gaining: bool,
+    span: u64,
+    case: &Case,
+) -> Option<u64> {
+    if z < 3.0 || rate_low <= 0.0 {
+        return None;
+    }
+    let wait_ms = match why {
+        Some(Uneven::Late | Uneven::Noise) if is_gaining => PATIENCE_WITH_YOUTH_MS,
+        _ if is_gaining => return None,
+        _ => f64::from(case.least) / rate_low * 60_000.0,
+    };
+    (wait_ms <= PATIENCE_MOST_MS && wait_ms > span as f64).then(|| (wait_ms - span as f64).max(1000.0) as u64)
 }
 
 /// The windows that are worth a look, the longest first: all of the history, and as far as each tier reaches.

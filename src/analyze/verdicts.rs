@@ -122,6 +122,33 @@ fn quiet_courses_have_their_names() {
 }
 
 #[test]
+fn what_has_begun_to_rise_is_not_called_steady() {
+    // A machine of 24 GiB, on which 16 MiB matter: eight a minute do so after two minutes.
+    let of = |rate: f64, second: usize| {
+        let mut scratch = Scratch::default();
+        let mut watch: Option<Watch> = None;
+        let said: Vec<Judgement> = (0..400u64)
+            .map(|second| {
+                let now = BootMs(1_000_000 + second * 1000);
+                let value = ((60.0 + rate / 60.0 * second as f64 + 0.1 * noise(second)) * MIB) as u32;
+                let watch = watch.get_or_insert_with(|| Watch::new(value, now));
+                watch.push(value, now, MEMORY_TIERS, 0);
+                let case = Case { least: 16.0 * 1024.0, left: 20_000.0 * 1024.0, ..case(0.0, 0.0) };
+                watch.judge(now, || case, &mut scratch);
+                watch.judgement(now)
+            })
+            .collect();
+        said[second]
+    };
+    let early = of(8.0, 65);
+    assert_eq!(early.verdict, Verdict::NotEnoughData, "{early:?}");
+    assert!((30_000..90_000).contains(&early.needs_ms) && early.rate > 7.0 * 1024.0, "{early:?}");
+    assert!(of(8.0, 200).verdict.is_rising(), "{:?}", of(8.0, 200));
+    // Half a MiB a minute would take half an hour to matter.
+    assert_eq!(of(0.5, 65).verdict, Verdict::Steady, "{:?}", of(0.5, 65));
+}
+
+#[test]
 fn an_old_process_whose_whole_life_is_its_growth_is_called_sooner() {
     let course = |age_s: f64| {
         let mut scratch = Scratch::default();

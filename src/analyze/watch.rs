@@ -52,6 +52,12 @@ impl Watch {
         self.standing.as_ref().map(|standing| standing.judgement()).filter(|judgement| judgement.verdict.is_rising())
     }
 
+    /// What it is, if it rises and can't be judged yet.
+    pub(super) fn early(&self) -> Option<&Judgement> {
+        let said = self.standing.as_ref().map(|standing| standing.judgement());
+        said.filter(|said| said.verdict == Verdict::NotEnoughData && said.rate_low > 0.0)
+    }
+
     /// Bytes held beyond the watch itself.
     pub(super) fn heap_bytes(&self) -> usize {
         self.series.heap_bytes() + self.standing.as_ref().map_or(0, |_| size_of::<Standing>())

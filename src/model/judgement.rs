@@ -223,6 +223,17 @@ pub struct Analysis {
     pub judged: Arc<[Judged]>,
     /// All that rises, the most urgent first.
     pub findings: Arc<[Finding]>,
+    /// What rises beside, and can't be judged yet.
+    pub early: Early,
+}
+
+/// Processes that rise and are too young, or have gained too little, to be judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Early {
+    /// How many.
+    pub processes: usize,
+    /// After so long the last of them can be, milliseconds.
+    pub needs_ms: u64,
 }
 
 /// Whose quantity it is.

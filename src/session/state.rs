@@ -67,7 +67,7 @@ impl Session {
             (Some(old), new) if **old == *new => Arc::clone(old),
             (_, new) => new.into(),
         };
-        let analysis = Analysis { judged, findings };
+        let analysis = Analysis { judged, findings, early: self.history.early_in_all() };
         let snapshot = Arc::new(Snapshot::derive(before.map(|before| &*before.sample), Arc::new(sample), analysis));
         self.timeline.push(Arc::clone(&snapshot));
         self.latest = Some(snapshot);

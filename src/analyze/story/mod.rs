@@ -6,6 +6,7 @@
 
 mod advice;
 mod calm;
+mod early;
 mod growth;
 mod limit;
 mod machine;

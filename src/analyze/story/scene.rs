@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Outcome, Story, advice, calm, growth, machine, share, swap};
+use super::{Outcome, Story, advice, calm, early, growth, machine, share, swap};
 use crate::analyze::groups::name_of;
 use crate::analyze::history::{EndedTrack, History};
 use crate::analyze::runtime::{Room, own_limit};
@@ -40,6 +40,7 @@ impl<'a> Scene<'a> {
         let mut sentences = Vec::new();
         sentences.extend(calm::clear(&self, outcome));
         sentences.extend(growth::tell(&self));
+        sentences.extend(early::tell(&self));
         sentences.extend(calm::ended(&self));
         sentences.extend(share::tell(&self));
         sentences.extend(machine::tell(&self));
@@ -80,6 +81,8 @@ impl<'a> Scene<'a> {
         } else if let Some(needs_ms) =
             self.findings.iter().filter(|finding| growth::rises(self, finding)).find_map(needs_ms)
         {
+            Outcome::Growing(needs_ms)
+        } else if let Some(needs_ms) = early::needs_ms(self) {
             Outcome::Growing(needs_ms)
         } else {
             Outcome::Clear

@@ -371,6 +371,18 @@ fn too_short_a_watch_says_how_much_longer_it_takes() {
 }
 
 #[test]
+fn what_rises_by_too_little_so_far_is_neither_cleared_nor_called() {
+    let watched = watch(70, |t| only(vec![Program::new(9, "node", "node app.js", UNIT).holds(60.0 + 0.02 * t, 0.0)]));
+    let story = story(&watched);
+    let Outcome::Growing(needs_ms) = story.outcome else { panic!("{story:#?}") };
+    let early = sentence(&story, Topic::Growth);
+    assert!(early.text.starts_with("node[9] gains private memory, ") && early.text.contains("too little"), "{early:?}");
+    assert!((number(early, "needs") - needs_ms as f64).abs() < 0.5);
+    let one = watched.tell(Some(ProcessKey { pid: 9, start_time: 9 })).unwrap();
+    assert_eq!(one.outcome, story.outcome);
+}
+
+#[test]
 fn growth_that_may_be_a_start_is_no_leak_yet() {
     let watched = watch(90, |t| only(vec![Program::new(9, "node", "node app.js", UNIT).holds(60.0 + 0.5 * t, 0.0)]));
     let story = story(&watched);

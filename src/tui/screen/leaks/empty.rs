@@ -19,11 +19,19 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, update: &Update, since: BootMs,
     fill(buf, Rect { height: 1.min(area.height), ..area }, theme.style(Role::Header));
     put(buf, area.x + 1, area.y, area.width.saturating_sub(1), "LEAKS AND GROWTH", theme.style(Role::Header));
     let sample = &update.snapshot.sample;
+    let early = update.snapshot.analysis.early;
     let watched_ms = sample.at.since(since);
     let began = time_of_day(sample.wall_ms.saturating_sub_unsigned(watched_ms));
     let first = if watched_ms < FIRST_VERDICT_MS {
         let left = span((FIRST_VERDICT_MS - watched_ms) as f64);
         (format!("Too early to tell: {left} more until the first verdicts."), Role::Warn)
+    } else if early.processes > 0 {
+        let (verb, left) =
+            (if early.processes == 1 { "process rises" } else { "processes rise" }, early.needs_ms as f64);
+        (
+            format!("{} {verb}, too early to tell: {} more. Watched since {began}.", early.processes, span(left)),
+            Role::Warn,
+        )
     } else {
         (format!("Nothing grows. Watched for {}, since {began}.", span(watched_ms as f64)), Role::Good)
     };
