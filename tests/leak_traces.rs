@@ -304,7 +304,7 @@ fn the_same_recording_gives_the_same_verdicts() {
 #[test]
 fn the_judges_are_scored_on_all_recordings() {
     let candidates: Vec<Candidate> =
-        std::iter::once(score::memtide::candidate()).chain(baseline::candidates()).collect();
+        [score::memtide::candidate(), score::memtide::late()].into_iter().chain(baseline::candidates()).collect();
     let (cases, process_ms) =
         judge_all(candidates.len(), |_| candidates.iter().map(|candidate| (candidate.make)()).collect());
     let mut report = String::new();

@@ -70,7 +70,13 @@ const SHARE_OF_WAY: f64 = 0.17;
 const PATIENCE_LEAST_MS: f64 = 75_000.0;
 const PATIENCE_WITH_YOUTH_MS: f64 = 140_000.0;
 const PATIENCE_MOST_MS: f64 = 240_000.0;
+const PATIENCE_WITH_STORE_MS: f64 = 7_200_000.0;
+const SHARE_OF_STORE: f64 = 0.5;
 const SHARE_OF_REST: f64 = 0.01;
+
+/// A process whose rate times its age is so much of what it holds has grown evenly since it began. What fills more and
+/// more slowly has less before it can be told from that.
+const EVEN_LIFE: std::ops::Range<f64> = 0.8..1.25;
 
 /// Windows shorter than this are not looked at: everything grows for a moment.
 const WINDOW_LEAST_MS: u64 = 45_000;
@@ -118,8 +124,7 @@ pub(super) fn judge(series: &Series, now: BootMs, case: &Case, scratch: &mut Scr
                     whole = whole.or(Some(Uneven::Noise));
                     continue;
                 }
-                regime.is_doubtful |=
-                    was_there || is_slowing || case.is_store || slows_now(series, now, &regime, scratch);
+                regime.is_doubtful |= was_there || is_slowing || slows_now(series, now, &regime, scratch);
                 return growing(&regime, series, now, case, span);
             }
             Err(why) => {
@@ -270,7 +275,7 @@ fn growing(regime: &Regime, series: &Series, now: BootMs, case: &Case, watched_m
     let mut span_ms = regime.span_ms as f64;
     // What it gained over its whole life at this rate is what it has: it has always grown like this.
     let of_life = rate * case.age_ms as f64 / 60_000.0 / level.max(1.0);
-    if regime.is_whole && case.age_ms > 3 * watched_ms && (0.5..1.5).contains(&of_life) {
+    if regime.is_whole && case.age_ms > 3 * watched_ms && EVEN_LIFE.contains(&of_life) {
         span_ms = span_ms.max((case.age_ms as f64).min(20.0 * span_ms));
     }
     // Everything that starts fills something.
@@ -282,7 +287,10 @@ fn growing(regime: &Regime, series: &Series, now: BootMs, case: &Case, watched_m
         (false, _) => PATIENCE_MOST_MS.max(SHARE_OF_REST * rest_ms),
     };
     let mut patience = (SHARE_OF_WAY * (span_ms + rest_ms)).clamp(least, most);
-    if regime.is_doubtful {
+    if case.is_store {
+        // What it is meant to hold is filled as evenly as a leak, to a limit that only it knows.
+        patience = (SHARE_OF_STORE * (span_ms + rest_ms)).clamp(2.0 * least, PATIENCE_WITH_STORE_MS);
+    } else if regime.is_doubtful {
         patience *= 2.0;
     }
     let lasted = (span_ms / patience) as f32;

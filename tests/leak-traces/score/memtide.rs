@@ -16,8 +16,19 @@ pub fn candidate() -> Candidate {
     Candidate { name: "memtide", make: || Box::new(Memtide::default()) }
 }
 
+/// The same, started when the programs have been running for a while, as one does who is called for help.
+pub fn late() -> Candidate {
+    Candidate {
+        name: "memtide, started 4 min later",
+        make: || Box::new(Memtide { blind_ms: 240_000, ..Memtide::default() }),
+    }
+}
+
 #[derive(Default)]
 struct Memtide {
+    /// What it does not see, after the first sample.
+    blind_ms: u64,
+    first: Option<BootMs>,
     history: History,
     /// Who was ever in a control group.
     members: BTreeMap<Vec<u8>, Vec<ProcessKey>>,
@@ -26,6 +37,9 @@ struct Memtide {
 
 impl Judge for Memtide {
     fn ingest(&mut self, sample: &Sample) {
+        if sample.at.since(*self.first.get_or_insert(sample.at)) < self.blind_ms {
+            return;
+        }
         for process in &sample.processes {
             let members = self.members.entry(process.identity.cgroup.memory.as_bytes().to_vec()).or_default();
             if !members.contains(&process.key) {
