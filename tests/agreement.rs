@@ -15,11 +15,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use memtide::collect::collector::Collector;
-use memtide::collect::demand::Demand;
 use memtide::collect::once::{Once, read_once};
 use memtide::collect::root::ProcRoot;
-use memtide::collect::turn::all_sources;
 use memtide::model::field::{SYSTEM_FIELDS, Source, SourceSet, Value, process_field};
 use memtide::model::process::ProcessSample;
 use memtide::model::reading::{Denial, Reading};
@@ -27,6 +24,7 @@ use memtide::model::sample::Sample;
 use memtide::model::snapshot::Snapshot;
 use support::programs::{Program, compiler};
 use support::require::{has, has_programs};
+use support::samples::{sample_in_turn, sample_once};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -124,24 +122,6 @@ fn mapper() -> Program {
     file.as_file().sync_all().unwrap();
     // The file is removed here: what is mapped stays.
     Program::mapper("maps 4 MiB", file.path())
-}
-
-/// A complete sample in one go.
-fn sample_once() -> Sample {
-    read_once(&ProcRoot::live(), &Once { sources: all_sources(), top_by_pss: None }).unwrap()
-}
-
-/// A sample of a collector that has read all it was asked for.
-fn sample_in_turn() -> Sample {
-    let demand = Demand { sources: all_sources(), visible: Vec::new(), top_by_pss: 0, cgroups: false, budget: 1.0 };
-    let mut collector = Collector::new(ProcRoot::live()).unwrap();
-    for _ in 0..100 {
-        let sample = collector.sample(&demand, Duration::from_secs(1)).unwrap();
-        if sample.scan.pending == 0 {
-            return sample;
-        }
-    }
-    panic!("after 100 samples something had never been read");
 }
 
 fn snapshot(sample: Sample) -> Snapshot {

@@ -9,19 +9,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
 
-use memtide::collect::collector::Collector;
-use memtide::collect::demand::Demand;
-use memtide::collect::once::{Once, read_once};
-use memtide::collect::root::ProcRoot;
-use memtide::collect::turn::all_sources;
 use memtide::model::field::{Value, process_field};
 use memtide::model::reading::Reading;
-use memtide::model::sample::Sample;
 use memtide::model::snapshot::Snapshot;
 use support::programs::{Program, compiler};
 use support::require::{has, has_programs};
+use support::samples::{sample_in_turn, sample_once};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -63,22 +57,6 @@ fn sum(path: &str, name: &str) -> u64 {
     lines.map(|(_, value)| value.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * KIB).sum()
 }
 
-fn once() -> Sample {
-    read_once(&ProcRoot::live(), &Once { sources: all_sources(), top_by_pss: None }).unwrap()
-}
-
-fn in_turn() -> Sample {
-    let demand = Demand { sources: all_sources(), visible: Vec::new(), top_by_pss: 0, cgroups: false, budget: 1.0 };
-    let mut collector = Collector::new(ProcRoot::live()).unwrap();
-    for _ in 0..100 {
-        let sample = collector.sample(&demand, Duration::from_secs(1)).unwrap();
-        if sample.scan.pending == 0 {
-            return sample;
-        }
-    }
-    panic!("after 100 samples something had never been read");
-}
-
 #[test]
 fn swap_and_its_proportional_share_are_the_kernels() {
     let is_root = rustix::process::geteuid().is_root();
@@ -95,7 +73,7 @@ fn swap_and_its_proportional_share_are_the_kernels() {
     let shared = Program::swapped("shared", 24 * 1024, 2);
     [&alone, &shared].into_iter().for_each(Program::freeze);
 
-    for take in [once, in_turn] {
+    for take in [sample_once, sample_in_turn] {
         let snapshot = Snapshot::derive(None, Arc::new(take()), memtide::model::judgement::Analysis::default());
         let row = |pid: u32| snapshot.rows().find(|row| row.process.key.pid == pid).unwrap();
         let ours = |pid: u32, key: &str| match (process_field(key).unwrap().get)(&row(pid)) {

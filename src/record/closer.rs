@@ -59,7 +59,7 @@ impl Part {
 
 /// Fills the tables; where there has been no look they are empty.
 pub(super) fn fill(state: &mut State, texts: &mut Interner, closer: Option<&Closer>) {
-    for id in TableId::CLOSER {
+    for id in TableId::CLOSER.iter().copied() {
         state.tables[id as usize].clear();
     }
     let Some(Closer { survey, cgroups }) = closer else { return };

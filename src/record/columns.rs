@@ -227,16 +227,7 @@ impl TableId {
     ];
 
     /// Those of a closer look, which is made more seldom than a sample.
-    pub(super) const CLOSER: [Self; 8] = [
-        Self::Parts,
-        Self::Slab,
-        Self::Tmpfs,
-        Self::Segments,
-        Self::ShmFiles,
-        Self::Settings,
-        Self::Zones,
-        Self::Cgroups,
-    ];
+    pub(super) const CLOSER: &'static [Self] = Self::ALL.split_at(Self::Parts as usize).1;
 
     /// What it holds.
     pub(super) fn spec(self) -> &'static TableSpec {

@@ -19,6 +19,7 @@ pub mod pty;
 pub mod recordings;
 pub mod replayed;
 pub mod require;
+pub mod samples;
 pub mod screen;
 pub mod server;
 pub mod survey;
