@@ -27,6 +27,20 @@ pub(super) struct Scene<'a> {
     pub(super) machine: &'a Machine,
     pub(super) observed: &'a Observed,
     pub(super) about: &'a Circumstances<'a>,
+    /// What [`lasting`] says.
+    pub(super) lasting: [f64; 3],
+}
+
+/// How fast all that leaks fills the machine, bytes per minute with the interval. What is used may rise faster for a while:
+/// a compiler takes gigabytes within minutes, and gives them back.
+pub(super) fn lasting(tracks: &[Track], machine: &Machine, about: &Circumstances<'_>) -> [f64; 3] {
+    let of_processes = tracks.iter().filter_map(|track| track.private.rising()).copied();
+    let of_kernel = machine.judgements(about.now).map(|(_, judgement)| judgement);
+    let leaks = of_processes.chain(of_kernel).filter(|judgement| judgement.verdict == Verdict::Leaking);
+    leaks.fold([0.0; 3], |sum, leak| {
+        let rate = of_rate(&leak);
+        std::array::from_fn(|end| sum[end] + rate[end].max(0.0) * 1024.0)
+    })
 }
 
 /// All that rises, the most urgent first: leaks by what they meet first, then growth, then what warms up.
@@ -206,7 +220,7 @@ impl Scene<'_> {
                     meet(Limit::Swap, size + swap as f64, left + swap as f64, rate, true);
                 }
             }
-            let rate = faster(self.machine.watch(Quantity::Used).and_then(Watch::rising));
+            let rate = std::array::from_fn(|end| own[end].max(self.lasting[end]));
             if let (Some(total), Some(available)) = (meminfo.mem_total.value(), meminfo.mem_available.value()) {
                 let swap = meminfo.swap_total.value().filter(|swap| *swap > 0).zip(meminfo.swap_free.value());
                 meet(Limit::Memory, total as f64, available as f64, rate, swap.is_none());

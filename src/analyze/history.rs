@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::bounds::Bounds;
 use super::evidence::{Evidence, EvidenceWish, Past};
-use super::findings::{Scene, findings, shown};
+use super::findings::{Scene, findings, lasting, shown};
 use super::groups::Groups;
 use super::judge::Scratch;
 use super::layers::LayerPoints;
@@ -250,6 +250,7 @@ impl History {
             machine: &self.machine,
             observed: &self.observed,
             about: &about,
+            lasting: lasting(&self.tracks, &self.machine, &about),
         })
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Case {
     pub(super) is_count: bool,
     /// It fills a space of its own that it was given: growth up to there is no leak.
     pub(super) is_given: bool,
+    /// No process owns it.
+    pub(super) is_kernel: bool,
     /// It is a store that may have a limit of its own, which can't be seen.
     pub(super) is_store: bool,
 }
@@ -32,7 +34,16 @@ pub(super) struct Case {
 impl Case {
     /// A sum over many, of which nothing else is known.
     pub(super) fn of_sum(least: f32, left: f32) -> Self {
-        Self { least, left, age_ms: 0, not_before: BootMs(0), is_count: false, is_given: false, is_store: false }
+        Self {
+            least,
+            left,
+            age_ms: 0,
+            not_before: BootMs(0),
+            is_count: false,
+            is_given: false,
+            is_kernel: false,
+            is_store: false,
+        }
     }
 }
 
@@ -66,10 +77,12 @@ const TEETH_SPAN_MS: u64 = 300_000;
 /// Growth must last for this share of the way from where it began to the limit …
 const SHARE_OF_WAY: f64 = 0.17;
 
-/// … but for this long at least, and need not last longer than that, or than a hundredth of what is left.
+/// … but for this long at least, and need not last longer than what programs do every five minutes, or than a hundredth
+/// of what is left. Kernel memory and shared memory are filled by no program's batch.
 const PATIENCE_LEAST_MS: f64 = 75_000.0;
 const PATIENCE_WITH_YOUTH_MS: f64 = 140_000.0;
-const PATIENCE_MOST_MS: f64 = 240_000.0;
+const PATIENCE_MOST_MS: f64 = 360_000.0;
+const PATIENCE_WITH_KERNEL_MS: f64 = 240_000.0;
 const PATIENCE_WITH_STORE_MS: f64 = 7_200_000.0;
 const SHARE_OF_STORE: f64 = 0.5;
 const SHARE_OF_REST: f64 = 0.01;
@@ -281,10 +294,11 @@ fn growing(regime: &Regime, series: &Series, now: BootMs, case: &Case, watched_m
     // Everything that starts fills something.
     let is_young = regime.is_whole && case.age_ms as f64 <= 1.5 * span_ms;
     let least = if is_young { PATIENCE_WITH_YOUTH_MS } else { PATIENCE_LEAST_MS };
+    let most = if case.is_kernel { PATIENCE_WITH_KERNEL_MS } else { PATIENCE_MOST_MS };
     let most = match (case.is_count, rest_ms.is_finite()) {
-        (true, true) => PATIENCE_MOST_MS,
+        (true, true) => most,
         (true, false) => least,
-        (false, _) => PATIENCE_MOST_MS.max(SHARE_OF_REST * rest_ms),
+        (false, _) => most.max(SHARE_OF_REST * rest_ms),
     };
     let mut patience = (SHARE_OF_WAY * (span_ms + rest_ms)).clamp(least, most);
     if case.is_store {

@@ -24,7 +24,8 @@ impl Machine {
         let meminfo = &about.system.meminfo;
         let total = meminfo.mem_total.value().unwrap_or(u64::MAX);
         let available = meminfo.mem_available.value().unwrap_or(u64::MAX);
-        let case = || Case { age_ms: about.at.0, ..Case::of_sum(least_kib(total), kib(available) as f32) };
+        let case =
+            || Case { age_ms: about.at.0, is_kernel: true, ..Case::of_sum(least_kib(total), kib(available) as f32) };
         if let Some(used) = meminfo.used().value().map(kib) {
             let watch = self.used.get_or_insert_with(|| Watch::new(used, about.now));
             watch.push(used, about.now, MACHINE_TIERS, 0);

@@ -208,7 +208,7 @@ fn case(
         }
     }
     let least = if is_count { LEAST_COUNT } else { least_kib(total) };
-    Case { least, left, age_ms, not_before, is_count, is_given, is_store }
+    Case { least, left, age_ms, not_before, is_count, is_given, is_kernel: false, is_store }
 }
 
 /// Bytes that processes can still have under a group's limit: clean cache makes room.

@@ -73,7 +73,12 @@ struct Tape {
     last: Option<Sample>,
     /// When a group's process first had so many descriptors as the group's largest ever.
     most_fds: BTreeMap<Vec<u8>, (u32, u64)>,
+    /// What each group used beyond clean cache: milliseconds since boot, and bytes.
+    used: BTreeMap<Vec<u8>, Vec<(u64, u64)>>,
 }
+
+/// How long the kernel's count of a group is looked at for its lowest, milliseconds: longer than a collector's cycle.
+const FLOOR_MS: u64 = 120_000;
 
 impl Tape {
     fn new(scene: &Scene, folder: &Path) -> Self {
@@ -97,6 +102,7 @@ impl Tape {
             first: None,
             last: None,
             most_fds: BTreeMap::new(),
+            used: BTreeMap::new(),
         }
     }
 
@@ -105,6 +111,11 @@ impl Tape {
         self.trim(&mut sample);
         self.writer.push(&sample).unwrap();
         self.first.get_or_insert(sample.at.0);
+        for group in &sample.system.bound_groups {
+            let used =
+                (group.limit.usage + group.limit.swap_usage.unwrap_or(0)).saturating_sub(group.limit.inactive_file);
+            self.used.entry(group.memory.as_bytes().to_owned()).or_default().push((sample.at.0, used));
+        }
         for process in &sample.processes {
             let group = process.identity.cgroup.memory.as_bytes();
             let Some(fds) = process.fds.reading.value().filter(|_| group.starts_with(&self.prefix)) else { continue };
@@ -206,6 +217,21 @@ impl Tape {
         Fact::Leaking { onset_ms: onset.saturating_sub(first), per_minute: rate * 60_000.0, end }
     }
 
+    /// When a group that goes on as in the second half meets the limit, by the kernel's count: what a program counts
+    /// itself leaves out what its runtime adds.
+    fn full_at(&self, actor: &Actor, limit: u64) -> Option<u64> {
+        let used = self.used.get(actor.group.path.as_bytes())?;
+        let (first, last) = (used.first()?.0, used.last()?.0);
+        let floor = |around: u64| {
+            let near = used.iter().filter(|(at, _)| at.abs_diff(around) <= FLOOR_MS / 2);
+            near.map(|(_, used)| *used).min()
+        };
+        let (half, end) = (u64::midpoint(first, last), last - FLOOR_MS / 2);
+        let (before, now) = (floor(half)?, floor(end)?);
+        let per_ms = (now as f64 - before as f64) / (end - half) as f64;
+        (per_ms > 0.0).then(|| end + (limit.saturating_sub(now) as f64 / per_ms) as u64)
+    }
+
     /// The limit, when it is met in milliseconds since boot, and whether it was.
     fn end(&self, actor: &Actor, quantity: Quantity, rate: f64, last: &Sample) -> Option<(u64, u64, bool)> {
         let spec = actor.spec;
@@ -216,10 +242,7 @@ impl Tape {
                 if let Some(at) = actor.killed_at {
                     return Some((limit, at, true));
                 }
-                let group = last.system.bound_groups.iter().find(|group| group.memory.escaped() == actor.group.path)?;
-                let swap = group.limit.swap_usage.unwrap_or(0);
-                let used = (group.limit.usage + swap).saturating_sub(group.limit.inactive_file);
-                Some((limit, after(limit.saturating_sub(used)), false))
+                Some((limit, self.full_at(actor, limit)?, false))
             }
             Quantity::Fds => {
                 let limit = spec.nofile?;
