@@ -1,15 +1,16 @@
-//! The README's tables and that of the metrics are the program's own tables. `BLESS=1 cargo test --test readme` rewrites
-//! them.
+//! Tables of the pages under `assets/docs/` are the program's own; `BLESS=1 cargo test --test readme` rewrites them. What
+//! pages link to is there.
+#![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use memtide::model::field::PROCESS_FIELDS;
 
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-const METRICS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
-
-fn check(file: &str, name: &str, table: &str) {
+fn check(page: &str, name: &str, table: &str) {
+    let file = &format!("{ROOT}/assets/docs/{page}");
     let text = std::fs::read_to_string(file).expect("it can be read");
     let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->"));
     let start = text.find(&begin).expect("it has the markers") + begin.len();
@@ -19,7 +20,7 @@ fn check(file: &str, name: &str, table: &str) {
         std::fs::write(file, new).expect("it can be written");
         return;
     }
-    assert_eq!(&text[start..stop], table, "{file}: run `BLESS=1 cargo test --test readme -- --test-threads 1`");
+    assert_eq!(&text[start..stop], table, "{page}: run `BLESS=1 cargo test --test readme -- --test-threads 1`");
 }
 
 #[test]
@@ -33,20 +34,55 @@ fn the_table_of_columns_is_the_table_of_fields() {
         writeln!(table, "| `{}` | {} | {} | {}{since} |", field.key, field.title, field.help, field.source.file())
             .unwrap();
     }
-    check(README, "fields", &table);
+    check("columns.md", "fields", &table);
 }
 
 #[test]
 fn the_table_of_changes_is_the_table_of_the_program() {
-    check(README, "changes", &memtide::act::change::changes_markdown());
+    check("act.md", "changes", &memtide::act::change::changes_markdown());
 }
 
 #[test]
 fn the_table_of_keys_is_the_table_of_actions() {
-    check(README, "keys", &memtide::tui::action::keys_markdown());
+    check("keys.md", "keys", &memtide::tui::action::keys_markdown());
 }
 
 #[test]
 fn the_table_of_metrics_is_what_can_be_exported() {
-    check(METRICS, "metrics", &memtide::export::metrics::names::markdown());
+    check("metrics.md", "metrics", &memtide::export::metrics::names::markdown());
+}
+
+/// The pages of the project, with their text.
+fn pages() -> Vec<(PathBuf, String)> {
+    let listed = |folder: &str| {
+        let entries = std::fs::read_dir(Path::new(ROOT).join(folder)).unwrap();
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|name| name == "md"))
+    };
+    let paths: Vec<PathBuf> = listed("").chain(listed("assets/docs")).collect();
+    paths.into_iter().map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+#[test]
+fn what_a_page_links_to_is_there() {
+    let mut seen = 0;
+    for (page, text) in pages() {
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(link, _)| link)) {
+            if link.starts_with("https://") {
+                continue;
+            }
+            let file = page.parent().unwrap().join(link.split('#').next().unwrap());
+            assert!(file.exists(), "{}: {link}", page.display());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 10, "{seen} links");
+}
+
+#[test]
+fn every_page_can_be_reached_from_the_readme() {
+    let readme = std::fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    for (page, _) in pages().into_iter().filter(|(page, _)| page.parent().unwrap().ends_with("docs")) {
+        let link = format!("](assets/docs/{})", page.file_name().unwrap().to_str().unwrap());
+        assert!(readme.contains(&link), "{link}");
+    }
 }

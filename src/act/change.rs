@@ -1,5 +1,5 @@
-//! CHANGES: every change that can be asked for, declared once. The menu, the palette, `memtide act` and the README's
-//! table are made from it.
+//! CHANGES: every change that can be asked for, declared once. The menu, the palette, `memtide act` and the table of
+//! `assets/docs/act.md` are made from it.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -226,7 +226,7 @@ fn parse_limits(text: &str, one: impl Fn(&str) -> Option<u64>) -> Option<(Option
     }
 }
 
-/// The table of changes for the README.
+/// The table of changes for `assets/docs/act.md`.
 pub fn changes_markdown() -> String {
     let mut table = String::from("| word | value | on | what it does |\n| --- | --- | --- | --- |\n");
     for spec in CHANGES {

@@ -1,5 +1,5 @@
 //! ACTIONS: every command, declared once. Dispatch, the help screen, the function bar, the palette, the names in the
-//! configuration and the README's table of keys are made from it.
+//! configuration and the page of keys are made from it.
 
 use std::fmt::Write as _;
 
@@ -260,7 +260,7 @@ impl Action {
     }
 }
 
-/// The table of keys for the README.
+/// The table of keys for `assets/docs/keys.md`.
 pub fn keys_markdown() -> String {
     let mut table = String::from("| keys | action | name | what it does |\n| --- | --- | --- | --- |\n");
     for (group, _) in Group::ALL {

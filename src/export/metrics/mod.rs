@@ -2,7 +2,7 @@
 //! OpenMetrics.
 //!
 //! [`families`] is everything that `memtide serve` answers with. Names are `memtide_`, what it is of, the field's key and
-//! the base unit; `docs/metrics.md` says what node_exporter, process-exporter and OpenTelemetry call the same. What is
+//! the base unit; `assets/docs/metrics.md` says what node_exporter, process-exporter and OpenTelemetry call the same. What is
 //! unknown has no point: never a zero. The number of points is bounded by [`Wish::top`], whatever runs on the machine.
 
 pub mod choice;

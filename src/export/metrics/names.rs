@@ -103,7 +103,7 @@ fn named(key: &str, unit: Unit) -> Name {
     (with_unit(key.trim_end_matches("_percent"), suffix), Kind::Gauge, suffix)
 }
 
-/// Every metric as a table for people: `docs/metrics.md` holds it.
+/// Every metric as a table for people: `assets/docs/metrics.md` holds it.
 pub fn markdown() -> String {
     let mut out =
         String::from("| metric | what it is | Prometheus exporters | OpenTelemetry |\n| --- | --- | --- | --- |\n");

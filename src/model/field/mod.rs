@@ -1,6 +1,6 @@
 //! FIELDS: every quantity that can be shown, sorted, filtered, exported or guarded, declared once.
 //!
-//! Columns, the sort menu, filter words, JSON keys, CSV headers, the README's table of columns and what the
+//! Columns, the sort menu, filter words, JSON keys, CSV headers, the page of columns and what the
 //! collector must read are derived from these two tables ([`process::PROCESS_FIELDS`] and
 //! [`system::SYSTEM_FIELDS`]).
 
