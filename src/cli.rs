@@ -61,7 +61,7 @@ Exit status: 0 done, 1 it failed, 2 wrong usage; diagnose: 3 something leaks.";
 /// What every command takes.
 #[derive(Args, Debug)]
 pub struct Common {
-    /// Reads settings from this file instead of ~/.config/memtide/config.toml
+    /// Reads settings from this file instead of ~/.config/memtide/config.toml and /etc/memtide/config.toml
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
     /// A recorded tree with proc, sys, cgroup and etc in it, or a folder of such trees t0, t1, ….
@@ -482,9 +482,12 @@ pub struct Config {
     /// Prints every setting with its default and every action with its keys
     #[arg(long)]
     pub print_default: bool,
-    /// Prints where the file is
+    /// Prints where a person's own file is
     #[arg(long, conflicts_with = "print_default")]
     pub path: bool,
+    /// Prints the manual page memtide.toml(5)
+    #[arg(long, conflicts_with_all = ["print_default", "path"])]
+    pub man: bool,
 }
 
 /// `memtide doctor`.

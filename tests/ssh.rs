@@ -64,7 +64,7 @@ impl Server {
             .args([self.folder.path().join("user")])
             .args(nowhere)
             .args(["-o", "LogLevel=ERROR", "-o", "IdentitiesOnly=yes", "127.0.0.1"])
-            .args([format!("LANG=C.UTF-8 XDG_CONFIG_HOME=/nonexistent exec {program} {args}")])
+            .args([format!("LANG=C.UTF-8 XDG_CONFIG_HOME=/nonexistent XDG_STATE_HOME=/dev/null exec {program} {args}")])
     }
 }
 

@@ -29,8 +29,7 @@ use crate::model::text::Text;
 use crate::tui::screen::processes::target;
 
 pub(super) fn run(args: Act, common: &Common) -> anyhow::Result<ExitCode> {
-    let path = common.config.clone().or_else(file::default_path);
-    let said = path.as_deref().map(|path| file::read(path, common.config.is_some())).transpose()?.unwrap_or_default();
+    let said = file::settings(common.config.as_deref())?;
     let root = root(common);
     let effect = effect(&args, &root)?;
     let plan = plan(&effect, &root, Caches::read(&root));

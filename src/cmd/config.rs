@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::Usage;
 use crate::cli::{Common, Config};
 use crate::config::file;
+use crate::config::page::page;
 
 pub(super) fn run(args: &Config, common: &Common) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
@@ -13,6 +14,8 @@ pub(super) fn run(args: &Config, common: &Common) -> anyhow::Result<ExitCode> {
         let path = common.config.clone().or_else(file::default_path);
         let path = path.ok_or_else(|| Usage("there is no home: set HOME or XDG_CONFIG_HOME".into()))?;
         writeln!(out, "{}", path.display())?;
+    } else if args.man {
+        out.write_all(page().as_bytes())?;
     } else {
         out.write_all(file::print_default().as_bytes())?;
     }

@@ -1,6 +1,7 @@
 //! `memtide doctor`.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::{root, terminal_width};
@@ -36,19 +37,20 @@ pub(super) fn run(args: &Doctor, common: &Common) -> anyhow::Result<ExitCode> {
 fn face(common: &Common) -> [Power; 3] {
     let environment = Environment::of_process();
     let path = common.config.clone().or_else(file::default_path);
-    let read = path.as_deref().map(|path| file::read(path, common.config.is_some())).transpose();
-    let (settings, said) = match (path, read) {
+    let (settings, said) = match (path, file::settings(common.config.as_deref())) {
         (_, Err(error)) => {
             let mend = "mend the line, or see `memtide config --print-default`";
             (Power::missing(Kind::Shows, "settings", error.to_string(), mend), None)
         }
-        (None, Ok(_)) => {
+        (None, Ok(said)) => {
             let mend = "set HOME or XDG_CONFIG_HOME";
-            (Power::missing(Kind::Shows, "settings", "there is no home to keep them in", mend), None)
+            (Power::missing(Kind::Shows, "settings", "there is no home to keep them in", mend), Some(said))
         }
         (Some(path), Ok(said)) => {
             let path = crate::model::text::escape(path.as_os_str().as_encoded_bytes()).into_owned();
-            (Power::whole(Kind::Shows, "settings", path), said)
+            let below = common.config.is_none() && Path::new(file::SYSTEM).exists();
+            let path = if below { format!("{path}, below it {}", file::SYSTEM) } else { path };
+            (Power::whole(Kind::Shows, "settings", path), Some(said))
         }
     };
     let options = resolve(said.unwrap_or_default(), &environment);

@@ -16,7 +16,7 @@ use crate::act::plan::{Caches, plan};
 use crate::cli::Common;
 use crate::collect::root::ProcRoot;
 use crate::config::said::Said;
-use crate::config::{Environment, file, resolve};
+use crate::config::{Environment, file, resolve, state};
 use crate::record::place::EXTENSION;
 use crate::record::recorder::Settings;
 use crate::record::redact::Redaction;
@@ -25,6 +25,9 @@ use crate::session::source::{FixtureSource, LiveSource, Source};
 use crate::session::thread::{Published, SessionHandle};
 use crate::tui::app::App;
 use crate::tui::run::{Ports, run as face};
+
+/// What is noted once the hints have been shown.
+const HINTS: &str = "hints-shown";
 
 pub(super) fn run(flags: Said, common: &Common) -> anyhow::Result<ExitCode> {
     let root = root(common);
@@ -41,7 +44,14 @@ pub(super) fn run(flags: Said, common: &Common) -> anyhow::Result<ExitCode> {
             session: Some(kept),
         })
     };
-    show(flags, common, root, |_| {}, start)
+    // A recorded tree is nobody's first look at a machine.
+    let is_live = common.root.is_none();
+    let greet = |app: &mut App| {
+        if is_live && app.wants_hints() && state::folder().is_some_and(|folder| state::note_once(&folder, HINTS)) {
+            app.show_hints();
+        }
+    };
+    show(flags, common, root, greet, start)
 }
 
 /// Takes what a session says.
@@ -71,7 +81,7 @@ pub(super) fn show(
         return Err(Usage(why.into()).into());
     }
     let path = common.config.clone().or_else(file::default_path);
-    let said = path.as_deref().map(|path| file::read(path, common.config.is_some())).transpose()?.unwrap_or_default();
+    let said = file::settings(common.config.as_deref())?;
     let said = flags.over(said);
     let journal = said.log.as_deref().map(Journal::open).transpose()?;
     let options = resolve(said, &Environment::of_process());

@@ -40,6 +40,22 @@ pub fn default_path() -> Option<PathBuf> {
     Some(configuration.join("memtide/config.toml"))
 }
 
+/// Where the machine's settings are: those of everybody who has no others.
+pub const SYSTEM: &str = "/etc/memtide/config.toml";
+
+/// What the files say: the one that is named, and no other, or a person's own and below it the machine's.
+pub fn settings(named: Option<&Path>) -> Result<Said, FileError> {
+    match named {
+        Some(path) => read(path, true),
+        None => layered(default_path().as_deref(), Path::new(SYSTEM)),
+    }
+}
+
+fn layered(own: Option<&Path>, system: &Path) -> Result<Said, FileError> {
+    let own = own.map(|path| read(path, false)).transpose()?.unwrap_or_default();
+    Ok(own.over(read(system, false)?))
+}
+
 /// Reads the file. One that is not there says nothing, unless it was named.
 pub fn read(path: &Path, was_named: bool) -> Result<Said, FileError> {
     match std::fs::read_to_string(path) {
@@ -173,6 +189,28 @@ mod tests {
         let again = resolve(parse(Path::new("x"), &after).unwrap(), &Environment::default());
         assert_eq!(again.settings, settings);
         assert!(!again.has_mouse);
+    }
+
+    #[test]
+    fn ones_own_file_says_more_than_the_machines_and_what_it_leaves_out_is_the_machines() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, system) = (folder.path().join("own.toml"), folder.path().join("system.toml"));
+        let sorted = |own: &Path| {
+            let said = layered(Some(own), &system).unwrap();
+            let keys = said.keys.keys().cloned().collect::<Vec<_>>().join(" ");
+            (said.sort.map(|field| field.0.key), said.theme, said.order.is_some(), keys)
+        };
+        assert_eq!(sorted(&own), (None, None, false, String::new()), "neither is there");
+        std::fs::write(&system, "sort = \"rss\"\norder = \"ascending\"\ntheme = \"light\"\n[keys]\nquit = [\"x\"]\n")
+            .unwrap();
+        assert_eq!(sorted(&own), (Some("rss"), Some("light".into()), true, "quit".into()));
+        std::fs::write(&own, "sort = \"uss\"\n").unwrap();
+        assert_eq!(sorted(&own), (Some("uss"), Some("light".into()), false, "quit".into()));
+        std::fs::write(&own, "[keys]\nhelp = [\"x\"]\n").unwrap();
+        assert_eq!(sorted(&own).3, "help", "a table of keys takes the place of another");
+        std::fs::write(&system, "sort = 1").unwrap();
+        let why = layered(Some(&own), &system).unwrap_err().to_string();
+        assert!(why.contains("system.toml") && why.contains("line 1"), "{why}");
     }
 
     #[test]

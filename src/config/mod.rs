@@ -1,7 +1,9 @@
 //! What was said in the file and as flags, made into one validated configuration.
 
 pub mod file;
+pub mod page;
 pub mod said;
+pub mod state;
 pub mod value;
 
 use std::env;
@@ -93,6 +95,7 @@ pub fn resolve(said: Said, environment: &Environment) -> Options {
         is_ascii: said.ascii.unwrap_or_else(|| environment.is_ascii()),
         is_read_only: said.read_only.unwrap_or(false),
         has_mouse: said.mouse.unwrap_or(true),
+        has_hints: said.hints.unwrap_or(true),
         keys: said.keys,
         budget: said.budget.map_or(Demand::BUDGET, |share| share.0),
     }

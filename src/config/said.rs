@@ -51,6 +51,9 @@ pub struct Said {
     /// Listens to the mouse; false leaves it to the terminal
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub mouse: Option<bool>,
+    /// Shows three hints at the very first start; false never does
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub hints: Option<bool>,
     /// Share of one core that reading PSS and descriptors in turn may take: 0.1% to 100%
     #[arg(long, value_name = "SHARE")]
     pub budget: Option<Share>,
@@ -81,6 +84,7 @@ impl Said {
             ascii: self.ascii.or(below.ascii),
             read_only: self.read_only.or(below.read_only),
             mouse: self.mouse.or(below.mouse),
+            hints: self.hints.or(below.hints),
             budget: self.budget.or(below.budget),
             log: self.log.or(below.log),
             keys: if self.keys.is_empty() { below.keys } else { self.keys },

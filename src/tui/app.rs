@@ -363,6 +363,7 @@ impl App {
     /// Takes a key.
     pub fn press(&mut self, key: KeyEvent) -> Vec<Command> {
         self.message = None;
+        self.close_hints();
         let commands = match self.layers.last_mut() {
             Some(layer) => {
                 let answer = layer.press(key);
@@ -379,6 +380,7 @@ impl App {
 
     /// Takes what was pasted.
     pub fn paste(&mut self, text: &str) -> Vec<Command> {
+        self.close_hints();
         let commands = match self.layers.last_mut() {
             Some(layer) => {
                 let answer = layer.paste(text);

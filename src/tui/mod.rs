@@ -8,6 +8,7 @@ mod dispatch;
 pub mod event;
 mod finding;
 pub mod header;
+mod hints;
 mod inspect;
 pub mod keymap;
 pub mod layer;

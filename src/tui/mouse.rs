@@ -33,6 +33,9 @@ pub(super) enum Clicked {
 impl App {
     /// Takes what the mouse did at a moment.
     pub fn point(&mut self, mouse: MouseEvent, at: Instant) -> Vec<Command> {
+        if matches!(mouse.kind, MouseEventKind::Down(_) | MouseEventKind::ScrollDown | MouseEventKind::ScrollUp) {
+            self.close_hints();
+        }
         if !self.layers.is_empty() {
             // A popup takes the wheel as keys, and no click: what changes the machine is answered by a key.
             let code = match mouse.kind {

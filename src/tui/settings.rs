@@ -44,6 +44,8 @@ pub struct Options {
     pub is_read_only: bool,
     /// The mouse is listened to.
     pub has_mouse: bool,
+    /// Hints are shown at the very first start.
+    pub has_hints: bool,
     /// A person's own keys, by action.
     pub keys: BTreeMap<String, Vec<String>>,
     /// Share of one core that reading in turn may take.

@@ -31,6 +31,8 @@ impl Command {
         let mut builder = CommandBuilder::new(program);
         builder.env("TERM", "xterm-256color");
         builder.env("LANG", "C.UTF-8");
+        // Nothing is noted there, so no hints of a first start stand over what a test looks for.
+        builder.env("XDG_STATE_HOME", "/dev/null");
         for name in ["LC_ALL", "LC_CTYPE", "NO_COLOR", "COLORTERM"] {
             builder.env_remove(name);
         }

@@ -20,8 +20,7 @@ use crate::config::file;
 use crate::model::shell::quote;
 
 pub(super) fn run(args: &HeapCapture, common: &Common) -> anyhow::Result<ExitCode> {
-    let path = common.config.clone().or_else(file::default_path);
-    let said = path.as_deref().map(|path| file::read(path, common.config.is_some())).transpose()?.unwrap_or_default();
+    let said = file::settings(common.config.as_deref())?;
     let root = root(common);
     let target = target_of(&root, args.pid)?;
     let options = Options { timeout: args.timeout, force: args.force };

@@ -2,6 +2,7 @@
 
 pub mod columns;
 pub mod confirm;
+pub mod hints;
 pub mod input;
 pub mod menu;
 pub mod palette;
@@ -91,6 +92,8 @@ pub enum Layer {
     Text(text_view::TextView),
     /// The choice of columns.
     Columns(columns::Columns),
+    /// What is told at the very first start.
+    Hints(hints::Hints),
 }
 
 impl Layer {
@@ -103,6 +106,8 @@ impl Layer {
             Self::Confirm(confirm) => confirm.press(key),
             Self::Text(text) => text.press(key),
             Self::Columns(columns) => columns.press(key),
+            // The app closes them before it takes a key, which is for what lies below.
+            Self::Hints(_) => Answer::Close,
         }
     }
 
@@ -125,6 +130,7 @@ impl Layer {
             Self::Confirm(confirm) => confirm.draw(buf, screen, theme),
             Self::Text(text) => text.draw(buf, screen, theme),
             Self::Columns(columns) => columns.draw(buf, screen, theme),
+            Self::Hints(hints) => hints.draw(buf, screen, theme),
         }
     }
 }
