@@ -4,6 +4,7 @@ mod guard;
 mod heap;
 mod heap_capture;
 mod recording;
+mod schema;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub use guard::Guard;
 pub use heap::{Heap, HeapCommand, HeapDiff, HeapOrder, HeapShow, HeapWhat};
 pub use heap_capture::{HeapCapture, HeapHistogram, HeapNumbers, HistogramOf};
 pub use recording::{Export, ExportFormat, Page, Record, Redact, Repair, Replay, ReportOn, Verify};
+pub use schema::Schema;
 
 /// A memory explorer: who eats the memory, since when, how fast, and what to do about it.
 ///
@@ -104,6 +106,8 @@ pub enum Command {
     Doctor(Doctor),
     /// Prints settings
     Config(Config),
+    /// Prints the schema of what is printed as JSON
+    Schema(Schema),
     /// Prints what completes memtide's words in a shell
     Completions(Completions),
     /// Prints the manual page, or writes one for each command

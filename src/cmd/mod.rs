@@ -18,6 +18,7 @@ mod record;
 mod repair;
 mod replay;
 mod report;
+mod schema;
 mod serve;
 mod since;
 mod stop;
@@ -55,6 +56,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Serve(args)) => serve::run(&args, &cli.common),
         Some(Command::Doctor(args)) => doctor::run(&args, &cli.common),
         Some(Command::Heap(args)) => heap::run(&args, &cli.common),
+        Some(Command::Schema(args)) => schema::run(&args),
         Some(Command::Config(args)) => config::run(&args, &cli.common),
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Man(args)) => man::run(&args),

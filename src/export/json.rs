@@ -1,5 +1,6 @@
 //! JSON with a named, versioned schema. Sizes are bytes, rates are per second or minute as their unit says, times are
-//! milliseconds since the epoch. What is unknown is `null`, and `unknown` says why: never a zero.
+//! milliseconds since the epoch. What is unknown is `null`, and `unknown` says why: never a zero. `assets/schemas/` has the
+//! same in full, as JSON Schema (`memtide schema`).
 //!
 //! `memtide.ps/1`: `{schema, wall_ms, host, fields: [{key, unit}], processes: [{<key>: value, unknown?: {<key>: why}}]}`.
 //! Grouped: `groups: [{name, count, pids, <key>: value, bounds?: {<key>: "at most"|"at least"|"about"}, unknown?}]`.

@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod report;
 pub mod rows;
 pub mod runtime;
+pub mod schema;
 pub mod sheet;
 pub mod story;
 pub mod table;

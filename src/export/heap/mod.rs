@@ -7,9 +7,9 @@
 //! value, id, shallow, retained}], retainers: [{…, cycle}]`. Sizes are bytes; a `distance` of an object that only V8's own
 //! roots reach, or none, is `null`; lines are counted from 1.
 //!
-//! `memtide.heap.diff/1`: `{schema, numbered_anew, files: [{file, nodes, total}], classes: [{class, place, counts, shallow,
+//! `memtide.heap.diff/1`: `{schema, numbered_anew, files: [{file, total}], classes: [{class, place, counts, shallow,
 //! retained, steps: [STEP], new, deleted, delta, size_delta, retained_delta, grows_always, held: [{text, count, by, holders,
-//! place}]}], of}`, where a STEP has the same five deltas from one file to the next; `numbered_anew` where objects can't be
+//! place, example}]}], of}`, where a STEP has the same five deltas from one file to the next; `numbered_anew` where objects can't be
 //! told apart, and `new` is only how many more there are.
 
 mod diff;
