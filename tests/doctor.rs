@@ -100,6 +100,35 @@ fn bash_takes_the_completions_and_completes_a_command() {
 }
 
 #[test]
+fn zsh_and_fish_take_the_completions_and_complete_a_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, shell: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, memtide(&["completions", shell]).stdout).expect("a file");
+        file
+    };
+    if has_programs(&["zsh"]) {
+        write("_memtide", "zsh");
+        // The list of commands is what compadd is given for the first word.
+        let script = format!(
+            "fpath=({} $fpath); autoload -Uz compinit; compinit -u -D; print -r -- $_comps[memtide]; \
+             _describe() {{ print -r -- ${{(P)4}} }}; source {0}/_memtide; _memtide_commands",
+            folder.path().display()
+        );
+        let output = Command::new("zsh").args(["-f", "-c", &script]).output().expect("zsh starts");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.starts_with("_memtide\n") && said.contains("diagnose:"), "{output:?}");
+    }
+    if has_programs(&["fish"]) {
+        let file = write("memtide.fish", "fish");
+        let script = format!("source {}; complete --do-complete 'memtide diag'", file.display());
+        let output = Command::new("fish").args(["--no-config", "-c", &script]).output().expect("fish starts");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.starts_with("diagnose\t"), "{output:?}");
+    }
+}
+
+#[test]
 fn completions_into_a_closed_pipe_are_no_failure() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_memtide"))
         .args(["completions", "zsh"])
@@ -130,6 +159,9 @@ fn every_command_has_a_manual_page_of_sound_roff() {
     for page in &pages {
         assert!(page.is_file(), "{}", page.display());
     }
+    let settings = folder.path().join("memtide.toml.5");
+    std::fs::write(&settings, memtide(&["config", "--man"]).stdout).expect("a file");
+    pages.push(settings);
     if !has_programs(&["man"]) {
         return;
     }
