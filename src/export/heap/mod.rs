@@ -9,8 +9,8 @@
 //!
 //! `memtide.heap.diff/1`: `{schema, numbered_anew, files: [{file, total}], classes: [{class, place, counts, shallow,
 //! retained, steps: [STEP], new, deleted, delta, size_delta, retained_delta, grows_always, held: [{text, count, by, holders,
-//! place, example}]}], of}`, where a STEP has the same five deltas from one file to the next; `numbered_anew` where objects can't be
-//! told apart, and `new` is only how many more there are.
+//! place, example}]}], of}`, where a STEP has the same five deltas from one file to the next; `numbered_anew` where objects
+//! can't be told apart, and `new` is only how many more there are.
 
 mod diff;
 mod lists;
