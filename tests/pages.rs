@@ -116,7 +116,7 @@ fn answers(text: &str) -> Vec<&str> {
 fn every_answer_to_a_habit_is_a_key_a_command_or_a_word_of_the_program() {
     let text = page("assets/docs/coming-from.md");
     let fields: Vec<&str> = memtide::model::field::PROCESS_FIELDS.iter().map(|field| field.key).collect();
-    let metrics: Vec<String> = memtide::export::metrics::catalogue().iter().map(|family| family.name.clone()).collect();
+    let metrics = memtide::export::metrics::catalogue();
     let (mut keys, mut commands) = (0, 0);
     for answer in answers(&text) {
         for piece in quoted(answer) {
@@ -125,7 +125,7 @@ fn every_answer_to_a_habit_is_a_key_a_command_or_a_word_of_the_program() {
                 assert_eq!(refusal(&piece), None, "{answer}");
             } else if is_key(&piece) {
                 keys += 1;
-            } else if !metrics.iter().any(|name| piece.starts_with(name.as_str())) {
+            } else if !metrics.iter().any(|family| piece.starts_with(family.name.as_ref())) {
                 // An expression of the filter over fields that there are.
                 let query = memtide::model::query::Query::parse(&piece);
                 let named = fields.iter().any(|field| piece.contains(field));

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
+use clap::Args as _;
+
 use super::file;
+use super::said::Said;
 
 const DESCRIPTION: &str = "\
 Settings of the live view, in TOML. Each has a default, and each but the keys is also a flag of memtide(1). What is said \
@@ -38,7 +41,10 @@ pub fn page() -> String {
         match line.strip_prefix("# ").filter(|rest| !is_setting(rest)) {
             Some(comment) => words = if words.is_empty() { comment.into() } else { format!("{words} {comment}") },
             None if is_setting(line.trim_start_matches("# ")) => {
-                entry(&mut page, line.trim_start_matches("# "), &std::mem::take(&mut words));
+                let line = line.trim_start_matches("# ");
+                // What the file leaves to its name is said of the flag.
+                let said = if words.is_empty() { help(line) } else { std::mem::take(&mut words) };
+                entry(&mut page, line, &said);
             }
             None => section(&mut page, "KEYS"),
         }
@@ -51,6 +57,14 @@ pub fn page() -> String {
     section(&mut page, "SEE ALSO");
     page += ".BR memtide (1),\n.BR memtide-config (1)\n";
     page
+}
+
+/// What is said of the flag of a setting.
+fn help(line: &str) -> String {
+    let key = line.split(' ').next().unwrap_or_default();
+    let flags = Said::augment_args(clap::Command::new("memtide"));
+    let flag = flags.get_arguments().find(|flag| flag.get_id() == key);
+    flag.and_then(clap::Arg::get_help).map_or_else(String::new, |help| format!("{help}."))
 }
 
 /// Whether a line, without the sign of a comment, sets something.
@@ -88,6 +102,9 @@ mod tests {
         let printed: toml::Table = file::print_default().parse().unwrap();
         for key in printed.keys().filter(|key| *key != "keys") {
             assert!(page.contains(&format!("\\fB{key} = ")), "{key}");
+        }
+        for line in page.split(".TP\n").skip(1) {
+            assert!(line.lines().nth(1).is_some_and(|help| help.ends_with('.')), "{line}");
         }
         for spec in ACTIONS {
             assert!(page.contains(&format!("\\fB{} = [", spec.name)), "{}", spec.name);
