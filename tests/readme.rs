@@ -48,6 +48,15 @@ fn the_table_of_keys_is_the_table_of_actions() {
 }
 
 #[test]
+fn the_table_of_schemas_is_what_can_be_printed() {
+    let mut table = String::from("| schema | what has it |\n| --- | --- |\n");
+    for schema in memtide::export::schema::schemas() {
+        writeln!(table, "| `{}` | {} |", schema.name, schema.about).unwrap();
+    }
+    check("json.md", "schemas", &table);
+}
+
+#[test]
 fn the_table_of_metrics_is_what_can_be_exported() {
     check("metrics.md", "metrics", &memtide::export::metrics::names::markdown());
 }
