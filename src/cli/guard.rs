@@ -101,7 +101,7 @@ pub struct Guard {
     /// Appends what is decided and done to this file as JSON lines
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
-    /// The OOM killer's preference of the guard itself, as in -900
+    /// The OOM killer's preference of the guard itself, as in -900; where that is not permitted, it goes on without
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-1000..=1000))]
     pub oom_score_adj: Option<i32>,
     /// How to print a dry run: JSON is a line for each decision

@@ -48,8 +48,11 @@ pub(super) fn run(args: &Guard, rules: Rules, common: &Common) -> anyhow::Result
         None => State::new(&boot_id),
     };
     let before = own::oom_score_adj();
-    if let Some(to) = args.oom_score_adj {
-        own::set_oom_score_adj(to).map_err(anyhow::Error::msg)?;
+    // A container's root may lack CAP_SYS_RESOURCE: limits that are kept with less of a chance are kept all the same.
+    if let Some(to) = args.oom_score_adj
+        && let Err(why) = own::set_oom_score_adj(to)
+    {
+        say(&format!("the OOM killer's preference stays as it was: {why}"));
     }
     let own_cgroup = std::fs::read(root.proc.join("self/cgroup")).map(|bytes| parse_membership(&bytes));
     let snapshots = Arc::new(Snapshots::to(folder(state_path.as_deref())?));
