@@ -33,6 +33,7 @@ pub struct Settings {
 
 /// What stays as it was at the start.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "settings are independent of each other")]
 pub struct Options {
     /// What can change.
     pub settings: Settings,
