@@ -279,7 +279,7 @@ mod tests {
     fn what_makes_no_sense_is_refused_with_the_mend() {
         for (text, part) in [
             ("", "begins with what it measures"),
-            ("footprnt > 1M", "called `footprnt`: use one of pss, rss"),
+            ("footprnt > 1M", "called `footprnt`: use one of "),
             ("footprint 400M", "compares nothing: write `footprint > 400M`"),
             ("footprint > lots", "`lots` does not fit footprint"),
             ("footprint > -4M", "does not fit"),
