@@ -12,6 +12,7 @@ use crate::model::reading::BootMs;
 
 /// What has to be known beside the series.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 pub(super) struct Case {
     /// The smallest change that matters, in the series' units.
     pub(super) least: f32,
