@@ -74,13 +74,16 @@ impl Systemd {
         let outside = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut systemd = Self { outside, pid: String::new() };
         let until = Instant::now() + PATIENCE;
-        while systemd.pid.is_empty()
-            || !systemd.inside(&["systemctl", "is-system-running"]).status.code().is_some_and(|code| code <= 1)
-        {
+        // Running, or degraded: the first two exit statuses.
+        let is_up = |systemd: &Self| {
+            let status = || systemd.inside(&["systemctl", "is-system-running"]).status.code();
+            !systemd.pid.is_empty() && status().is_some_and(|code| code <= 1)
+        };
+        while !is_up(&systemd) {
             assert!(Instant::now() < until && systemd.outside.try_wait().unwrap().is_none(), "systemd did not start");
             std::thread::sleep(Duration::from_millis(100));
             let children = format!("/proc/{0}/task/{0}/children", systemd.outside.id());
-            systemd.pid = fs::read_to_string(children).unwrap_or_default().trim().to_owned();
+            fs::read_to_string(children).unwrap_or_default().trim().clone_into(&mut systemd.pid);
         }
         systemd
     }
