@@ -416,6 +416,7 @@ Exit status: 0 done, 1 it failed or was refused, 2 wrong usage.";
 /// `memtide serve`.
 #[derive(Args, Debug)]
 #[command(after_help = SERVE_EXAMPLES)]
+#[command(group(clap::ArgGroup::new("pushed").multiple(true)))]
 pub struct Serve {
     /// Listens here, again for more: 127.0.0.1:9982 by default, a port, unix:/run/memtide/metrics.sock
     #[arg(long, value_name = "ADDRESS")]
@@ -448,10 +449,14 @@ pub struct Serve {
     #[arg(long, value_name = "SHARE")]
     pub budget: Option<Share>,
     /// Prints CloudWatch Embedded Metric Format lines, and listens only where --listen says so
-    #[arg(long)]
+    #[arg(long, group = "pushed")]
     pub emf: bool,
-    /// Time between EMF lines
-    #[arg(long, value_name = "TIME", default_value = "60s", requires = "emf")]
+    /// Pushes to an OpenTelemetry collector over HTTP, and listens only where --listen says so; without a URL to where
+    /// OTEL_EXPORTER_OTLP_ENDPOINT says, else http://localhost:4318. Where memtide was built with the feature `otlp`
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", group = "pushed")]
+    pub otlp: Option<String>,
+    /// Time between EMF lines or pushes
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "pushed")]
     pub every: Interval,
     /// Namespace of EMF metrics: by default the CloudWatch agent's
     #[arg(long, value_name = "NAME", default_value = "CWAgent", requires = "emf")]
@@ -476,6 +481,7 @@ Examples:
   memtide serve --listen unix:/run/memtide/m.sock    behind a reverse proxy with TLS
   memtide serve --listen 10.0.0.5:9982 --allow-remote --token-file /etc/memtide/token
   memtide serve --emf --dimension InstanceId=i-0123  CloudWatch's mem_used_percent every 60 s
+  memtide serve --otlp http://127.0.0.1:4318         to an OpenTelemetry collector every 60 s
 
 Nothing is encrypted: for other machines put a reverse proxy with TLS before it. SIGTERM ends it.";
 

@@ -1,4 +1,10 @@
-//! `memtide serve`: one session, whose latest update answers scrapes and fills EMF lines.
+//! `memtide serve`: one session, whose latest update answers scrapes, fills EMF lines and is pushed.
+
+#[cfg(feature = "otlp")]
+mod otlp;
+#[cfg(not(feature = "otlp"))]
+#[path = "serve/no_otlp.rs"]
+mod otlp;
 
 use std::future::pending;
 use std::io::{self, Write as _};
@@ -25,8 +31,10 @@ use crate::serve::{Latest, Page, Site};
 use crate::session::request::Request;
 use crate::session::source::{FixtureSource, LiveSource, Source};
 use crate::session::thread::{Published, SessionHandle};
+use crate::session::update::Update;
 
 pub(super) fn run(args: &Serve, common: &Common) -> anyhow::Result<ExitCode> {
+    let collector = args.otlp.as_deref().map(otlp::address).transpose()?;
     let addresses = addresses(args)?;
     let wish = Arc::new(wish(args)?);
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
@@ -53,7 +61,8 @@ pub(super) fn run(args: &Serve, common: &Common) -> anyhow::Result<ExitCode> {
         result = tokio::select! {
             () = stop.came() => Ok(()),
             result = failed(latest.clone()) => result,
-            result = print_emf(args, latest, &wish), if args.emf => result,
+            result = print_emf(args, latest.clone(), &wish), if args.emf => result,
+            result = otlp::push(args, collector.unwrap_or_default(), latest, &wish), if args.otlp.is_some() => result,
         };
     };
     runtime.block_on(crate::serve::run(listeners, site, end));
@@ -61,13 +70,17 @@ pub(super) fn run(args: &Serve, common: &Common) -> anyhow::Result<ExitCode> {
     result.map(|()| ExitCode::SUCCESS)
 }
 
-/// Where to listen; nowhere unless it is said where EMF lines are printed.
+/// Where to listen; nowhere unless it is said where the numbers are printed or pushed.
 fn addresses(args: &Serve) -> anyhow::Result<Vec<Address>> {
     if let Some(address) = args.listen.iter().find(|address| !address.is_local() && !args.allow_remote) {
         let why = format!("other machines could read {address}: say --allow-remote too if that is meant");
         return Err(Usage(why).into());
     }
-    Ok(if args.listen.is_empty() && !args.emf { vec![Address::default()] } else { args.listen.clone() })
+    Ok(if args.listen.is_empty() && !args.emf && args.otlp.is_none() {
+        vec![Address::default()]
+    } else {
+        args.listen.clone()
+    })
 }
 
 fn wish(args: &Serve) -> anyhow::Result<Wish> {
@@ -132,6 +145,15 @@ async fn failed(mut latest: Latest) -> anyhow::Result<()> {
     }
 }
 
+/// The latest update, once there is one.
+async fn update(latest: &mut Latest) -> Arc<Update> {
+    match latest.wait_for(Option::is_some).await.as_deref() {
+        Ok(Some(Published::Update(update))) => Arc::clone(update),
+        // It is told elsewhere.
+        _ => pending().await,
+    }
+}
+
 /// Prints lines every so often, the first as soon as there is a sample.
 async fn print_emf(args: &Serve, mut latest: Latest, wish: &Wish) -> anyhow::Result<()> {
     let target = emf::Target { namespace: args.namespace.clone(), dimensions: args.dimensions.clone() };
@@ -141,11 +163,7 @@ async fn print_emf(args: &Serve, mut latest: Latest, wish: &Wish) -> anyhow::Res
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         turns.tick().await;
-        let update = match latest.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(Published::Update(update))) => Arc::clone(update),
-            // It is told elsewhere.
-            _ => pending().await,
-        };
+        let update = update(&mut latest).await;
         choice = choice.renew(&update.snapshot, wish);
         let mut out = io::stdout().lock();
         for line in emf::lines(&update.snapshot, &choice, wish, &target) {

@@ -7,6 +7,8 @@
 pub mod address;
 mod answer;
 mod page;
+#[cfg(feature = "otlp")]
+pub mod push;
 pub mod token;
 
 use std::convert::Infallible;

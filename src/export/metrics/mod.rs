@@ -10,6 +10,8 @@ pub mod encode;
 mod findings;
 mod machine;
 pub mod names;
+#[cfg(any(test, feature = "otlp"))]
+pub mod otel;
 mod own;
 pub mod past;
 mod subjects;
@@ -241,6 +243,11 @@ pub(crate) mod tests {
             [finding("node[1234]", Quantity::Private, vec![meeting]), finding("node[1234]", Quantity::Fds, Vec::new())]
                 .into();
         snapshot
+    }
+
+    /// A family of one number.
+    pub(crate) fn gauge(name: &'static str, value: f64) -> Family {
+        Family::new(name, Kind::Gauge, "bytes", "A number.").single(value)
     }
 
     pub(crate) fn all_of(snapshot: &Snapshot, wish: &Wish) -> Vec<Family> {
