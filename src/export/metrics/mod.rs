@@ -246,6 +246,7 @@ pub(crate) mod tests {
     }
 
     /// A family of one number.
+    #[cfg(feature = "otlp")]
     pub(crate) fn gauge(name: &'static str, value: f64) -> Family {
         Family::new(name, Kind::Gauge, "bytes", "A number.").single(value)
     }
