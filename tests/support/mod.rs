@@ -16,6 +16,7 @@ pub mod machine;
 pub mod node;
 pub mod programs;
 pub mod pty;
+pub mod qemu;
 pub mod recordings;
 pub mod replayed;
 pub mod require;
