@@ -3,6 +3,7 @@
 
     cargo build --release && benches/guard.py pm2 --pm2 /path/to/node_modules/.bin/pm2
     cargo build --release && sudo benches/guard.py oom --runs 20
+    cargo static && benches/guard.py swap --runs 20
 
 `pm2`: the same application runs under PM2, once with --max-memory-restart, once without while memtide restarts it
 (`restart pm2 leak`). Printed are the time from crossing the limit to the end of the process, and how far above the limit
@@ -11,6 +12,9 @@ its RSS got; then what watching an idle application costs PM2's daemon and memti
 `oom`: a process allocates without end in a memory-limited control group; whoever watches must act before the kernel's OOM
 killer does. earlyoom (a Debian package) looks at the whole machine alone: in a control group it can't be in time, and
 where it is installed that is shown, too.
+
+`swap`: the same with swap to fill first, in a virtual machine with Debian's kernel (tests/qemu/packages.txt): in a control
+group of v2, and on the whole machine with the limits of earlyoom, which runs there too where it is found.
 """
 
 import argparse
@@ -216,6 +220,61 @@ def compare_with_oom_killer(args):
         print(f"earlyoom, which looks at the whole machine: in {race(args, watch)} of {args.runs} runs")
 
 
+GUEST = """#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin
+mkdir -p /proc /sys /dev /run /tmp
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+mount -t cgroup2 groups /sys/fs/cgroup
+echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+for module in zsmalloc lzo-rle zram; do insmod /modules/$module.ko; done
+echo 192M >/sys/block/zram0/disksize
+mkswap /dev/zram0 >/dev/null && swapon /dev/zram0
+"""
+
+
+def compare_with_swap(args):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="guard-swap-"))
+    root = folder / "root"
+    (root / "bin").mkdir(parents=True)
+    (root / "modules").mkdir()
+    kernel = sorted(pathlib.Path("/boot").glob("vmlinuz-*-cloud-amd64"))[-1]
+    modules = pathlib.Path("/lib/modules") / kernel.name.removeprefix("vmlinuz-") / "kernel"
+    for name in ("mm/zsmalloc.ko", "crypto/lzo-rle.ko", "drivers/block/zram/zram.ko"):
+        shutil.copy(modules / name, root / "modules")
+    shutil.copy(args.memtide, root / "bin/memtide")
+    shutil.copy(shutil.which("busybox"), root / "bin/busybox")
+    shutil.copy(ROOT / "tests/qemu/race.sh", root / "race.sh")
+    subprocess.run(["cc", "-static", "-pthread", "-o", root / "bin/runaway", ROOT / "tests/programs/child.c"], check=True)
+    races = [("memtide", "group"), ("nobody", "group"), ("memtide", "machine"), ("nobody", "machine")]
+    if args.earlyoom:
+        copy_with_libraries(args.earlyoom, root, "bin/earlyoom")
+        races[2:2] = [("earlyoom", "group")]
+        races.append(("earlyoom", "machine"))
+    init = GUEST + "".join(f"/race.sh {who} {args.runs} {where}\n" for who, where in races) + "reboot -f\n"
+    (root / "init").write_text(init, encoding="ascii")
+    (root / "init").chmod(0o755)
+    archive = folder / "initramfs"
+    subprocess.run(f"cd {root} && find . | cpio --quiet -o -H newc >{archive}", shell=True, check=True)
+    machine = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "512", "-display", "none", "-monitor", "none"]
+    machine += ["-serial", "stdio", "-no-reboot", "-nic", "none", "-append", "console=ttyS0 quiet panic=-1"]
+    machine += ["-kernel", str(kernel), "-initrd", str(archive)]
+    told = subprocess.run(machine, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False).stdout.decode()
+    shutil.rmtree(folder)
+    print("| who watches | where | before the OOM killer |\n| --- | --- | --- |")
+    for part in told.replace("\r", "").split("\n== race ")[1:]:
+        (who, where), result = part.splitlines()[0].split(), part.splitlines()[1]
+        print(f"| {who} | {where} | {result} |")
+
+
+def copy_with_libraries(program, root, to):
+    shutil.copy(program, root / to)
+    listed = subprocess.run(["ldd", program], stdout=subprocess.PIPE, check=True).stdout.decode()
+    for path in (word for word in listed.split() if word.startswith("/")):
+        (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, root / path[1:])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
@@ -232,6 +291,11 @@ def main():
     oom.add_argument("--speed", type=int, default=100, help="MiB/s that are allocated")
     oom.add_argument("--runs", type=int, default=20)
     oom.set_defaults(run=compare_with_oom_killer)
+    swap = commands.add_parser("swap")
+    swap.add_argument("--runs", type=int, default=20)
+    swap.add_argument("--memtide", default=str(ROOT / "target/x86_64-unknown-linux-musl/release/memtide"), help="a static one")
+    swap.add_argument("--earlyoom", default=shutil.which("earlyoom"))
+    swap.set_defaults(run=compare_with_swap)
     args = parser.parse_args()
     args.run(args)
 

@@ -137,5 +137,5 @@ fn no_clock_moves_a_rule(parts: &Parts) {
 
 /// Whoever allocates without end is ended by the rule, with swap to fill first, before the kernel has to.
 fn race(parts: &Parts) {
-    assert!(parts.get("race memtide").starts_with("3 of 3\n"), "{}", parts.get("race memtide"));
+    assert!(parts.get("race memtide group").starts_with("3 of 3\n"), "{}", parts.get("race memtide group"));
 }
