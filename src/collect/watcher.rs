@@ -11,7 +11,7 @@ use super::entry::{Entry, Life};
 use super::error::CollectError;
 use super::files::list_pids;
 use super::host::read_host;
-use super::process::{ProcessReader, Unseen};
+use super::process::{ProcessReader, Unseen, face};
 use super::root::ProcRoot;
 use super::system::{SystemReader, parse_meminfo};
 use super::table::Loadavg;
@@ -66,6 +66,34 @@ struct Known {
     found_at: BootMs,
     /// When it is asked again who it is.
     ask_at: BootMs,
+    /// Of who was not wanted: as long as it looks the same it is not asked all that it is.
+    face: Option<Face>,
+}
+
+/// What a glance tells of a process.
+#[derive(Clone, Copy)]
+struct Face {
+    start_time: u64,
+    /// Of its name and arguments.
+    hash: u64,
+    /// So often a glance is enough: user and control group may change without it.
+    glances: u8,
+}
+
+/// Glances between two looks at all that somebody is: in its youth, and later.
+const GLANCES: [u8; 2] = [1, 4];
+
+impl Known {
+    /// Whether a glance shows who was not wanted before.
+    fn is_unchanged(&mut self, pid: u32, reader: &mut ProcessReader) -> bool {
+        let Some(face) = &mut self.face else { return false };
+        let seen = (face.start_time, face.hash);
+        if face.glances == 0 || reader.glance(pid) != Some(seen) {
+            return false;
+        }
+        face.glances -= 1;
+        true
+    }
 }
 
 /// Who is asked again at these ages, milliseconds: what a shell starts has the shell's name at first.
@@ -115,7 +143,7 @@ impl Watcher {
 
     /// Who is wanted is asked of everybody again.
     pub fn ask_again(&mut self) {
-        self.known.values_mut().for_each(|known| known.ask_at = BootMs(0));
+        self.known.values_mut().for_each(|known| (known.ask_at, known.face) = (BootMs(0), None));
         self.soonest = BootMs(0);
     }
 
@@ -188,7 +216,7 @@ impl Watcher {
         self.wanted.retain(|pid, _| pids.binary_search(pid).is_ok());
         for pid in pids {
             if !self.known.contains_key(pid) {
-                self.known.insert(*pid, Known { found_at: at, ask_at: BootMs(0) });
+                self.known.insert(*pid, Known { found_at: at, ask_at: BootMs(0), face: None });
                 self.soonest = BootMs(0);
             }
         }
@@ -218,7 +246,9 @@ impl Watcher {
         self.soonest = BootMs(u64::MAX);
         let (mut asked, mut ended) = (Vec::new(), Vec::new());
         for (pid, known) in &mut self.known {
-            if known.ask_at <= at {
+            if known.ask_at <= at && known.is_unchanged(*pid, &mut self.reader) {
+                known.ask_at = BootMs(next_ask(known.found_at, *pid, at));
+            } else if known.ask_at <= at {
                 self.wanted.remove(pid);
                 match self.reader.find(*pid, at) {
                     Err(Unseen::Gone) => ended.push(*pid),
@@ -267,8 +297,18 @@ impl Watcher {
             };
             wants(&Snapshot::derive(None, Arc::new(sample), Analysis::default()))
         };
-        for (entry, _) in asked.into_iter().zip(wanted).filter(|(_, is_wanted)| *is_wanted) {
-            self.wanted.insert(entry.process.key.pid, entry);
+        for (entry, is_wanted) in asked.into_iter().zip(wanted) {
+            let (key, identity) = (entry.process.key, &entry.process.identity);
+            let Some(known) = self.known.get_mut(&key.pid) else { continue };
+            let is_young = at.since(known.found_at) < YOUNG[YOUNG.len() - 1];
+            known.face = (!is_wanted).then(|| Face {
+                start_time: key.start_time,
+                hash: face(&identity.comm, &identity.command),
+                glances: GLANCES[usize::from(!is_young)],
+            });
+            if is_wanted {
+                self.wanted.insert(key.pid, entry);
+            }
         }
     }
 
@@ -429,6 +469,30 @@ mod tests {
         drop(one);
         assert!(look(&mut watcher, watch).is_empty());
         assert!(asked.iter().all(|pid| pids.contains(pid) || others.contains(pid)), "{asked:?}");
+    }
+
+    #[test]
+    fn a_glance_is_enough_for_who_looks_the_same_but_not_for_ever() {
+        let child = sleeper();
+        let pid = child.0.id();
+        let mut reader = ProcessReader::new(&ProcRoot::live()).unwrap();
+        let (start_time, hash) = reader.glance(pid).unwrap();
+        let known = |start_time, hash| Known {
+            found_at: BootMs(0),
+            ask_at: BootMs(0),
+            face: Some(Face { start_time, hash, glances: 1 }),
+        };
+        let mut same = known(start_time, hash);
+        assert!(same.is_unchanged(pid, &mut reader));
+        assert!(!same.is_unchanged(pid, &mut reader), "all that it is is due");
+        assert!(!known(start_time + 1, hash).is_unchanged(pid, &mut reader), "another process has its pid");
+        assert!(!known(start_time, !hash).is_unchanged(pid, &mut reader), "it became another program");
+        // Both ways of reading it see the same.
+        let (mut process, _) = reader.find(pid, BootMs(1)).unwrap();
+        reader.read(&mut process, Source::Identity, BootMs(1));
+        assert_eq!(face(&process.identity.comm, &process.identity.command), hash);
+        drop(child);
+        assert!(!known(start_time, hash).is_unchanged(pid, &mut reader), "it has ended");
     }
 
     #[test]
