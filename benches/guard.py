@@ -118,8 +118,9 @@ def compare_with_pm2(args):
     folder = tempfile.mkdtemp(prefix="guard-app-")
     app = os.path.join(folder, "leak.js")
     pathlib.Path(app).write_text(APP, encoding="ascii")
-    print("| who restarts | from crossing to end | above the limit |\n| --- | --- | --- |")
-    for who in ("PM2", "memtide"):
+    if args.runs:
+        print("| who restarts | from crossing to end | above the limit |\n| --- | --- | --- |")
+    for who in ("PM2", "memtide") if args.runs else ():
         times, above = [], []
         for _ in range(args.runs):
             pm2 = Pm2(args.pm2)
@@ -143,27 +144,42 @@ def compare_with_pm2(args):
                 above.append((highest - limit) / (1 << 20))
         print(f"| {who} | {statistics.median(times):.2f} s (worst {max(times):.2f}) "
               f"| {statistics.median(above):.1f} MiB (worst {max(above):.1f}) |")
-    cost_beside_pm2(args, app)
+    if args.rounds:
+        cost_beside_pm2(args, app)
     shutil.rmtree(folder)
 
 
 def cost_beside_pm2(args, app):
+    """All who watch do so at the same time: what one round has of others' noise, all have."""
     pm2 = Pm2(args.pm2)
     pm2.start(app, 0, "--max-memory-restart", "4G")
     pid = pm2.pid()
-    kept = guard("--pid", str(pid), "--footprint-over", "4G", "--for", "30s", "--then", "restart pm2 leak", env=pm2.env)
+    rule = ("--footprint-over", "4G", "--for", "30s", "--then", "restart pm2 leak")
+    whom = {"by pid": ("--pid", str(pid)), "by a filter": ("--match", "leak.js")}
+    kept = {f"memtide guard {how}": guard(*args_of, *rule, env=pm2.env) for how, args_of in whom.items()}
+    if args.before:
+        before = subprocess.Popen(
+            [args.before, "guard", *whom["by a filter"], *rule], env=pm2.env, stderr=subprocess.DEVNULL
+        )
+        kept["the same, before"] = before
     try:
+        watched = {"PM2's daemon": pm2.daemon(), **{name: process.pid for name, process in kept.items()}}
         time.sleep(args.settle)
-        watched = {"PM2's daemon": pm2.daemon(), "memtide guard": kept.pid}
-        before = {name: cpu_ns(pid) for name, pid in watched.items()}
-        time.sleep(args.seconds)
-        print("\n| what | CPU | RSS |\n| --- | --- | --- |")
+        spent = {name: [] for name in watched}
+        for _ in range(args.rounds):
+            before = {name: cpu_ns(pid) for name, pid in watched.items()}
+            time.sleep(args.seconds)
+            for name, pid in watched.items():
+                spent[name].append((cpu_ns(pid) - before[name]) / 1e6 / args.seconds)
+        print("\n| what | CPU, median of rounds | least and most | RSS |\n| --- | --- | --- | --- |")
         for name, pid in watched.items():
-            ms = (cpu_ns(pid) - before[name]) / 1e6 / args.seconds
-            print(f"| {name} | {ms:.3f} ms/s | {rss(pid) / (1 << 20):.1f} MiB |")
+            all_of = spent[name]
+            print(f"| {name} | {statistics.median(all_of):.3f} ms/s | {min(all_of):.3f}-{max(all_of):.3f} "
+                  f"| {rss(pid) / (1 << 20):.1f} MiB |")
     finally:
-        kept.terminate()
-        kept.wait()
+        for process in kept.values():
+            process.terminate()
+            process.wait()
         pm2.end()
 
 
@@ -285,6 +301,8 @@ def main():
     pm2.add_argument("--runs", type=int, default=3)
     pm2.add_argument("--settle", type=float, default=10)
     pm2.add_argument("--seconds", type=float, default=60)
+    pm2.add_argument("--rounds", type=int, default=3, help="of the idle cost")
+    pm2.add_argument("--before", help="another memtide, whose idle cost is measured beside")
     pm2.set_defaults(run=compare_with_pm2)
     oom = commands.add_parser("oom")
     oom.add_argument("--limit", type=int, default=256, help="MiB")

@@ -62,7 +62,7 @@ fn a_process_is_paged_out(parts: &Parts) {
         assert_eq!(measured(&all[0], name, "after"), bytes("pageout", line), "{name}");
         assert_eq!(measured(&all[1], name, "later"), bytes("pageout", line), "{name}");
     }
-    assert!(text(&all[0]).contains("paged out") && text(&all[0]).contains(" more in swap"), "{}", text(&all[0]));
+    assert!(text(&all[0]).contains("asked to go") && text(&all[0]).contains(" more in swap"), "{}", text(&all[0]));
 }
 
 fn swap_is_brought_back(parts: &Parts) {

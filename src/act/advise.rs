@@ -108,10 +108,10 @@ pub(super) fn advise(
         format!(" (the kernel refused {} of {} mappings, locked or special ones)", done.refused, done.ranges)
     };
     let what = match advice {
-        Advice::PageOut => "paged out",
+        Advice::PageOut => "asked to go",
         Advice::Cold => "taken for cold",
     };
-    Ok(format!("{}: {} in RAM, {what}{refused}{end}", who(target), Bytes(done.bytes)))
+    Ok(format!("{}: {} {what}{refused}{end}", who(target), Bytes(done.bytes)))
 }
 
 /// What has been advised.
