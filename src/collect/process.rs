@@ -1,7 +1,6 @@
 //! Reading one process, file by file.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
@@ -86,13 +85,6 @@ const MEMBERSHIPS: usize = 4096;
 /// Whether a process has no address space: a zombie, a kernel thread, or one whose main thread has ended.
 pub(super) fn has_none(resident: Reading<Resident>) -> bool {
     resident.value().is_some_and(|resident| resident.size == 0)
-}
-
-/// A hash of a name and of arguments.
-pub(super) fn face(comm: &Text, command: &Text) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (comm.as_bytes(), command.as_bytes()).hash(&mut hasher);
-    hasher.finish()
 }
 
 fn has_memory(process: &ProcessSample) -> bool {
@@ -190,14 +182,10 @@ impl ProcessReader {
         Ok((process, statm))
     }
 
-    /// What two files tell of who a pid is: when it started, and a hash of its name and arguments. A quarter of the cost
-    /// of all that is known of it.
-    pub(super) fn glance(&mut self, pid: u32) -> Option<(u64, u64)> {
-        let line = parse_stat(self.buffer.read_record(&self.proc, PidPath::new(pid, "stat").as_c_str()).ok()?)?;
-        let (start_time, comm) = (line.start_time, Text::new(line.comm));
-        let path = PidPath::new(pid, "cmdline");
-        let bytes = self.buffer.read_all(&self.proc, path.as_c_str(), Identity::COMMAND_LIMIT).ok()?;
-        Some((start_time, face(&comm, &Text::new(parse_cmdline(bytes, Identity::COMMAND_LIMIT)))))
+    /// Whether a pid still has this name (`/proc/PID/comm`): a tenth of the cost of all that is known of it.
+    pub(super) fn is_called(&mut self, pid: u32, comm: &Text) -> bool {
+        let bytes = self.buffer.read_record(&self.proc, PidPath::new(pid, "comm").as_c_str()).unwrap_or_default();
+        bytes.strip_suffix(b"\n").is_some_and(|name| name == comm.as_bytes())
     }
 
     /// Whether the pid still belongs to the process of this key.

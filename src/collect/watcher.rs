@@ -11,7 +11,7 @@ use super::entry::{Entry, Life};
 use super::error::CollectError;
 use super::files::list_pids;
 use super::host::read_host;
-use super::process::{ProcessReader, Unseen, face};
+use super::process::{ProcessReader, Unseen};
 use super::root::ProcRoot;
 use super::system::{SystemReader, parse_meminfo};
 use super::table::Loadavg;
@@ -24,6 +24,7 @@ use crate::model::reading::{BootMs, Reading, Stamped};
 use crate::model::sample::{Host, Sample, Scan};
 use crate::model::snapshot::Snapshot;
 use crate::model::system::SystemSample;
+use crate::model::text::Text;
 
 /// What is read at every look.
 #[derive(Clone, Copy, Debug)]
@@ -66,17 +67,14 @@ struct Known {
     found_at: BootMs,
     /// When it is asked again who it is.
     ask_at: BootMs,
-    /// Of who was not wanted: as long as it looks the same it is not asked all that it is.
+    /// Of who was not wanted: as long as its name is the same it is not asked all that it is.
     face: Option<Face>,
 }
 
-/// What a glance tells of a process.
-#[derive(Clone, Copy)]
+/// What a glance tells of a process: another program has another name.
 struct Face {
-    start_time: u64,
-    /// Of its name and arguments.
-    hash: u64,
-    /// So often a glance is enough: user and control group may change without it.
+    name: Text,
+    /// So often a glance is enough: arguments, user and control group may change without it.
     glances: u8,
 }
 
@@ -87,8 +85,7 @@ impl Known {
     /// Whether a glance shows who was not wanted before.
     fn is_unchanged(&mut self, pid: u32, reader: &mut ProcessReader) -> bool {
         let Some(face) = &mut self.face else { return false };
-        let seen = (face.start_time, face.hash);
-        if face.glances == 0 || reader.glance(pid) != Some(seen) {
+        if face.glances == 0 || !reader.is_called(pid, &face.name) {
             return false;
         }
         face.glances -= 1;
@@ -301,11 +298,8 @@ impl Watcher {
             let (key, identity) = (entry.process.key, &entry.process.identity);
             let Some(known) = self.known.get_mut(&key.pid) else { continue };
             let is_young = at.since(known.found_at) < YOUNG[YOUNG.len() - 1];
-            known.face = (!is_wanted).then(|| Face {
-                start_time: key.start_time,
-                hash: face(&identity.comm, &identity.command),
-                glances: GLANCES[usize::from(!is_young)],
-            });
+            known.face =
+                (!is_wanted).then(|| Face { name: identity.comm.clone(), glances: GLANCES[usize::from(!is_young)] });
             if is_wanted {
                 self.wanted.insert(key.pid, entry);
             }
@@ -476,23 +470,23 @@ mod tests {
         let child = sleeper();
         let pid = child.0.id();
         let mut reader = ProcessReader::new(&ProcRoot::live()).unwrap();
-        let (start_time, hash) = reader.glance(pid).unwrap();
-        let known = |start_time, hash| Known {
+        let known = |name: &str| Known {
             found_at: BootMs(0),
             ask_at: BootMs(0),
-            face: Some(Face { start_time, hash, glances: 1 }),
+            face: Some(Face { name: Text::from(name), glances: 1 }),
         };
-        let mut same = known(start_time, hash);
+        // A program that begins has its new memory before it has its new name.
+        let began = std::time::Instant::now();
+        while !reader.is_called(pid, &Text::from("sleep")) {
+            assert!(began.elapsed() < Duration::from_mins(1), "it never has its name");
+            std::thread::yield_now();
+        }
+        let mut same = known("sleep");
         assert!(same.is_unchanged(pid, &mut reader));
         assert!(!same.is_unchanged(pid, &mut reader), "all that it is is due");
-        assert!(!known(start_time + 1, hash).is_unchanged(pid, &mut reader), "another process has its pid");
-        assert!(!known(start_time, !hash).is_unchanged(pid, &mut reader), "it became another program");
-        // Both ways of reading it see the same.
-        let (mut process, _) = reader.find(pid, BootMs(1)).unwrap();
-        reader.read(&mut process, Source::Identity, BootMs(1));
-        assert_eq!(face(&process.identity.comm, &process.identity.command), hash);
+        assert!(!known("sh").is_unchanged(pid, &mut reader), "it became another program");
         drop(child);
-        assert!(!known(start_time, hash).is_unchanged(pid, &mut reader), "it has ended");
+        assert!(!known("sleep").is_unchanged(pid, &mut reader), "it has ended");
     }
 
     #[test]
