@@ -3,6 +3,7 @@
 
     cargo build --release && benches/guard.py pm2 --pm2 /path/to/node_modules/.bin/pm2
     cargo build --release && sudo benches/guard.py oom --runs 20
+    cargo static && benches/guard.py swap --runs 20
 
 `pm2`: the same application runs under PM2, once with --max-memory-restart, once without while memtide restarts it
 (`restart pm2 leak`). Printed are the time from crossing the limit to the end of the process, and how far above the limit
@@ -11,6 +12,9 @@ its RSS got; then what watching an idle application costs PM2's daemon and memti
 `oom`: a process allocates without end in a memory-limited control group; whoever watches must act before the kernel's OOM
 killer does. earlyoom (a Debian package) looks at the whole machine alone: in a control group it can't be in time, and
 where it is installed that is shown, too.
+
+`swap`: the same with swap to fill first, in a virtual machine with Debian's kernel (tests/qemu/packages.txt): in a control
+group of v2, and on the whole machine with the limits of earlyoom, which runs there too where it is found.
 """
 
 import argparse
@@ -114,8 +118,9 @@ def compare_with_pm2(args):
     folder = tempfile.mkdtemp(prefix="guard-app-")
     app = os.path.join(folder, "leak.js")
     pathlib.Path(app).write_text(APP, encoding="ascii")
-    print("| who restarts | from crossing to end | above the limit |\n| --- | --- | --- |")
-    for who in ("PM2", "memtide"):
+    if args.runs:
+        print("| who restarts | from crossing to end | above the limit |\n| --- | --- | --- |")
+    for who in ("PM2", "memtide") if args.runs else ():
         times, above = [], []
         for _ in range(args.runs):
             pm2 = Pm2(args.pm2)
@@ -139,27 +144,42 @@ def compare_with_pm2(args):
                 above.append((highest - limit) / (1 << 20))
         print(f"| {who} | {statistics.median(times):.2f} s (worst {max(times):.2f}) "
               f"| {statistics.median(above):.1f} MiB (worst {max(above):.1f}) |")
-    cost_beside_pm2(args, app)
+    if args.rounds:
+        cost_beside_pm2(args, app)
     shutil.rmtree(folder)
 
 
 def cost_beside_pm2(args, app):
+    """All who watch do so at the same time: what one round has of others' noise, all have."""
     pm2 = Pm2(args.pm2)
     pm2.start(app, 0, "--max-memory-restart", "4G")
     pid = pm2.pid()
-    kept = guard("--pid", str(pid), "--footprint-over", "4G", "--for", "30s", "--then", "restart pm2 leak", env=pm2.env)
+    rule = ("--footprint-over", "4G", "--for", "30s", "--then", "restart pm2 leak")
+    whom = {"by pid": ("--pid", str(pid)), "by a filter": ("--match", "leak.js")}
+    kept = {f"memtide guard {how}": guard(*args_of, *rule, env=pm2.env) for how, args_of in whom.items()}
+    if args.before:
+        before = subprocess.Popen(
+            [args.before, "guard", *whom["by a filter"], *rule], env=pm2.env, stderr=subprocess.DEVNULL
+        )
+        kept["the same, before"] = before
     try:
+        watched = {"PM2's daemon": pm2.daemon(), **{name: process.pid for name, process in kept.items()}}
         time.sleep(args.settle)
-        watched = {"PM2's daemon": pm2.daemon(), "memtide guard": kept.pid}
-        before = {name: cpu_ns(pid) for name, pid in watched.items()}
-        time.sleep(args.seconds)
-        print("\n| what | CPU | RSS |\n| --- | --- | --- |")
+        spent = {name: [] for name in watched}
+        for _ in range(args.rounds):
+            before = {name: cpu_ns(pid) for name, pid in watched.items()}
+            time.sleep(args.seconds)
+            for name, pid in watched.items():
+                spent[name].append((cpu_ns(pid) - before[name]) / 1e6 / args.seconds)
+        print("\n| what | CPU, median of rounds | least and most | RSS |\n| --- | --- | --- | --- |")
         for name, pid in watched.items():
-            ms = (cpu_ns(pid) - before[name]) / 1e6 / args.seconds
-            print(f"| {name} | {ms:.3f} ms/s | {rss(pid) / (1 << 20):.1f} MiB |")
+            all_of = spent[name]
+            print(f"| {name} | {statistics.median(all_of):.3f} ms/s | {min(all_of):.3f}-{max(all_of):.3f} "
+                  f"| {rss(pid) / (1 << 20):.1f} MiB |")
     finally:
-        kept.terminate()
-        kept.wait()
+        for process in kept.values():
+            process.terminate()
+            process.wait()
         pm2.end()
 
 
@@ -216,6 +236,61 @@ def compare_with_oom_killer(args):
         print(f"earlyoom, which looks at the whole machine: in {race(args, watch)} of {args.runs} runs")
 
 
+GUEST = """#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin
+mkdir -p /proc /sys /dev /run /tmp
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+mount -t cgroup2 groups /sys/fs/cgroup
+echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+for module in zsmalloc lzo-rle zram; do insmod /modules/$module.ko; done
+echo 192M >/sys/block/zram0/disksize
+mkswap /dev/zram0 >/dev/null && swapon /dev/zram0
+"""
+
+
+def compare_with_swap(args):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="guard-swap-"))
+    root = folder / "root"
+    (root / "bin").mkdir(parents=True)
+    (root / "modules").mkdir()
+    kernel = sorted(pathlib.Path("/boot").glob("vmlinuz-*-cloud-amd64"))[-1]
+    modules = pathlib.Path("/lib/modules") / kernel.name.removeprefix("vmlinuz-") / "kernel"
+    for name in ("mm/zsmalloc.ko", "crypto/lzo-rle.ko", "drivers/block/zram/zram.ko"):
+        shutil.copy(modules / name, root / "modules")
+    shutil.copy(args.memtide, root / "bin/memtide")
+    shutil.copy(shutil.which("busybox"), root / "bin/busybox")
+    shutil.copy(ROOT / "tests/qemu/race.sh", root / "race.sh")
+    subprocess.run(["cc", "-static", "-pthread", "-o", root / "bin/runaway", ROOT / "tests/programs/child.c"], check=True)
+    races = [("memtide", "group"), ("nobody", "group"), ("memtide", "machine"), ("nobody", "machine")]
+    if args.earlyoom:
+        copy_with_libraries(args.earlyoom, root, "bin/earlyoom")
+        races[2:2] = [("earlyoom", "group")]
+        races.append(("earlyoom", "machine"))
+    init = GUEST + "".join(f"/race.sh {who} {args.runs} {where}\n" for who, where in races) + "reboot -f\n"
+    (root / "init").write_text(init, encoding="ascii")
+    (root / "init").chmod(0o755)
+    archive = folder / "initramfs"
+    subprocess.run(f"cd {root} && find . | cpio --quiet -o -H newc >{archive}", shell=True, check=True)
+    machine = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "512", "-display", "none", "-monitor", "none"]
+    machine += ["-serial", "stdio", "-no-reboot", "-nic", "none", "-append", "console=ttyS0 quiet panic=-1"]
+    machine += ["-kernel", str(kernel), "-initrd", str(archive)]
+    told = subprocess.run(machine, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False).stdout.decode()
+    shutil.rmtree(folder)
+    print("| who watches | where | before the OOM killer |\n| --- | --- | --- |")
+    for part in told.replace("\r", "").split("\n== race ")[1:]:
+        (who, where), result = part.splitlines()[0].split(), part.splitlines()[1]
+        print(f"| {who} | {where} | {result} |")
+
+
+def copy_with_libraries(program, root, to):
+    shutil.copy(program, root / to)
+    listed = subprocess.run(["ldd", program], stdout=subprocess.PIPE, check=True).stdout.decode()
+    for path in (word for word in listed.split() if word.startswith("/")):
+        (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, root / path[1:])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
@@ -226,12 +301,19 @@ def main():
     pm2.add_argument("--runs", type=int, default=3)
     pm2.add_argument("--settle", type=float, default=10)
     pm2.add_argument("--seconds", type=float, default=60)
+    pm2.add_argument("--rounds", type=int, default=3, help="of the idle cost")
+    pm2.add_argument("--before", help="another memtide, whose idle cost is measured beside")
     pm2.set_defaults(run=compare_with_pm2)
     oom = commands.add_parser("oom")
     oom.add_argument("--limit", type=int, default=256, help="MiB")
     oom.add_argument("--speed", type=int, default=100, help="MiB/s that are allocated")
     oom.add_argument("--runs", type=int, default=20)
     oom.set_defaults(run=compare_with_oom_killer)
+    swap = commands.add_parser("swap")
+    swap.add_argument("--runs", type=int, default=20)
+    swap.add_argument("--memtide", default=str(ROOT / "target/x86_64-unknown-linux-musl/release/memtide"), help="a static one")
+    swap.add_argument("--earlyoom", default=shutil.which("earlyoom"))
+    swap.set_defaults(run=compare_with_swap)
     args = parser.parse_args()
     args.run(args)
 

@@ -37,7 +37,7 @@ fn value(change: Change) -> &'static str {
         Change::DumpHeap | Change::HeapSnapshot => "/tmp/x.hprof",
         Change::Reclaim | Change::MemoryHigh | Change::MemoryMax => "100M",
         Change::DropCaches => "3",
-        Change::CollectGarbage | Change::RecycleSwap => "",
+        Change::CollectGarbage | Change::PageOut | Change::Cold | Change::RecycleSwap => "",
     }
 }
 

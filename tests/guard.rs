@@ -9,102 +9,12 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
+use support::guard::{Guard, PATIENCE, memtide, wait_until};
 use support::programs::Program;
 use support::require::{has, has_programs};
-
-/// Longer than anything here takes on a machine that is busy.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-fn memtide() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_memtide"));
-    command.arg("guard").env("XDG_CONFIG_HOME", "/nonexistent").stdin(Stdio::null());
-    command
-}
-
-/// A running guard. What it says is collected as it comes.
-struct Guard {
-    child: Child,
-    lines: Receiver<String>,
-    said: Vec<String>,
-}
-
-impl Guard {
-    fn start(args: &[&str]) -> Self {
-        Self::of(memtide().args(args))
-    }
-
-    fn of(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (sender, lines) = channel();
-        let streams: [Box<dyn std::io::Read + Send>; 2] =
-            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
-        for stream in streams {
-            let sender = sender.clone();
-            std::thread::spawn(move || {
-                for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                    if sender.send(line).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        Self { child, lines, said: Vec::new() }
-    }
-
-    fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
-    }
-
-    /// Waits until it says a line with this in it, and gives the line. What was said before does not count again.
-    fn wait_for(&mut self, part: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(line) => {
-                    self.said.push(line.clone());
-                    if line.contains(part) {
-                        return line;
-                    }
-                }
-                Err(why) => panic!("it never said `{part}` ({why}):\n{}", self.said.join("\n")),
-            }
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(self.pid(), signal).unwrap();
-    }
-
-    /// Ends it in order.
-    fn end(mut self) -> String {
-        self.signal(Signal::TERM);
-        let status = self.child.wait().unwrap();
-        self.said.extend(self.lines.iter());
-        assert!(status.success(), "{status}: {}", self.said.join("\n"));
-        self.said.join("\n")
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
 
 fn text(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
@@ -527,7 +437,7 @@ fn a_second_guard_of_one_state_file_is_told_who_has_it() {
     let second = memtide().args(args).output().unwrap();
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!(second.status.code(), Some(1), "{said}");
-    assert!(said.contains(&format!("another guard, pid {},", first.child.id())), "{said}");
+    assert!(said.contains(&format!("another guard, pid {},", first.pid().as_raw_pid())), "{said}");
     // However the first one ends, the next one has it.
     first.signal(Signal::KILL);
     drop(first);
@@ -563,13 +473,6 @@ fn systemd_is_told_that_it_is_ready_alive_and_reloading() {
     guard.signal(Signal::TERM);
     wait_for("STOPPING=1");
     guard.end_quietly();
-}
-
-impl Guard {
-    /// Waits for the end of one that was told to end.
-    fn end_quietly(mut self) {
-        assert!(self.child.wait().unwrap().success());
-    }
 }
 
 #[test]

@@ -7,7 +7,9 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use support::machine::Crowd;
 use support::programs::Program;
+use support::recordings::{seconds, write};
 
 fn memtide() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memtide"));
@@ -85,4 +87,29 @@ fn a_recording_tells_what_rules_would_have_done() {
     let told = dry(&["--then", "notify", "--max-per-hour", "3"]);
     assert!(told.ends_with("inline: would have acted 3 times\n"), "{told}");
     assert_eq!(dry(&["--then", "notify", "--max-per-hour", "3"]), told, "it is the same each time");
+}
+
+#[test]
+fn what_a_history_says_is_a_test_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("leak").to_str().unwrap().to_owned();
+    fs::write(&file, write(&seconds(Crowd::Server, 240)).bytes).unwrap();
+    let fired = |test: &str| {
+        let rule = ["--match", "node", "--when", test, "--then", "notify", "--cooldown", "1h"];
+        let output =
+            memtide().args(rule).args(["--dry-run", "--format", "json", "--recording", &file]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).next()
+    };
+    for (test, measure) in
+        [("verdict = leaking", "verdict"), ("eta < 30m", "eta"), ("growth > 1M", "growth"), ("fds > 1%", "fds")]
+    {
+        let fired = fired(test).unwrap_or_else(|| panic!("{test} never held"));
+        let fact = &fired["tests"][0];
+        assert_eq!((&fact["measure"], &fired["targets"][0]["name"]), (&measure.into(), &"node".into()), "{fired}");
+    }
+    for test in ["verdict = sawtooth", "eta < 1s", "growth > 100G", "fds > 999%"] {
+        assert_eq!(fired(test), None, "{test}");
+    }
 }

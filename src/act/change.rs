@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::effect::{DropLevel, Effect, GroupTarget, Knob, Resource, Signal, Target};
+use super::effect::{Advice, DropLevel, Effect, GroupTarget, Knob, Resource, Signal, Target};
 use super::heap::Options;
 use super::signal;
 use crate::units::parse_bytes;
@@ -17,6 +17,8 @@ pub enum Change {
     OomScoreAdj,
     OpenFiles,
     AddressSpace,
+    PageOut,
+    Cold,
     CollectGarbage,
     DumpHeap,
     HeapSnapshot,
@@ -89,6 +91,8 @@ changes! {
     Process OomScoreAdj "oom_score_adj" "Preference of the OOM killer …" ["-1000 (never) to 1000 (first)"] "Says how readily the OOM killer chooses it.";
     Process OpenFiles "nofile" "Limit of open files …" ["65536, unlimited or SOFT:HARD"] "Changes RLIMIT_NOFILE of the running process.";
     Process AddressSpace "address_space" "Limit of address space …" ["4G, unlimited or SOFT:HARD"] "Changes RLIMIT_AS of the running process.";
+    Process PageOut "pageout" "Page out" [] "Moves what it has in RAM to swap, and drops what is in files; each page returns as it is used.";
+    Process Cold "cold" "Take for cold" [] "Makes its memory the first to go once the machine needs some.";
     Process CollectGarbage "gc" "Collect garbage (JVM)" [] "Asks a JVM for a full collection, as jcmd GC.run does.";
     Process DumpHeap "heap_dump" "Dump the heap (JVM) …" ["/var/tmp/app.hprof"] "Asks a JVM to write its live objects to a new file.";
     Process HeapSnapshot "heap_snapshot" "Heap snapshot (Node.js) …" ["/var/tmp/app.heapsnapshot"] "Writes the live objects of a Node.js process to a new file; its inspector is opened for that and closed again.";
@@ -163,6 +167,8 @@ impl Change {
                 let (soft, hard) = parse_limits(value, bytes).ok_or_else(wrong)?;
                 Effect::Limit { target: target()?, resource: Resource::AddressSpace, soft, hard }
             }
+            Self::PageOut => Effect::Advise { target: target()?, advice: Advice::PageOut },
+            Self::Cold => Effect::Advise { target: target()?, advice: Advice::Cold },
             Self::CollectGarbage => Effect::CollectGarbage(target()?),
             Self::DumpHeap | Self::HeapSnapshot => {
                 if !value.starts_with('/') || value.contains(['\0', '\n']) {
@@ -278,6 +284,8 @@ mod tests {
             (Change::OomScoreAdj, &["-1000", "0", "1000"]),
             (Change::OpenFiles, &["1024", "unlimited", "1024:4096"]),
             (Change::AddressSpace, &["4G", "unlimited"]),
+            (Change::PageOut, &[""]),
+            (Change::Cold, &[""]),
             (Change::CollectGarbage, &[""]),
             (Change::DumpHeap, &["/var/tmp/x.hprof"]),
             (Change::HeapSnapshot, &["/var/tmp/x.heapsnapshot"]),

@@ -56,6 +56,13 @@ pub enum Effect {
         /// The hard limit, where it is to change as well; else it is raised only as far as the soft one needs.
         hard: Option<u64>,
     },
+    /// Tells the kernel what all memory of a process is worth (process_madvise(2), Linux 5.10).
+    Advise {
+        /// Who.
+        target: Target,
+        /// What.
+        advice: Advice,
+    },
     /// Asks a JVM for a full garbage collection.
     CollectGarbage(Target),
     /// Asks a JVM to write its live objects to a file.
@@ -86,6 +93,7 @@ impl Effect {
             Self::Signal { escalate: Some(_), .. }
                 | Self::Reclaim { .. }
                 | Self::RecycleSwap
+                | Self::Advise { .. }
                 | Self::CollectGarbage(_)
                 | Self::DumpHeap { .. }
                 | Self::HeapSnapshot { .. }
@@ -133,6 +141,15 @@ pub enum Resource {
     OpenFiles,
     /// RLIMIT_AS: the largest address space, bytes.
     AddressSpace,
+}
+
+/// What memory is worth (madvise(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// MADV_PAGEOUT: it goes now, to swap or back to its files.
+    PageOut,
+    /// MADV_COLD: it is the first to go once memory is short.
+    Cold,
 }
 
 /// A signal by its kernel number, 1 to 64.

@@ -101,6 +101,11 @@ pub(super) fn read(effect: &Effect, root: &ProcRoot) -> Gauges {
                 (name, unit, used.map(|used| used as i64)),
             ]
         }
+        Effect::Advise { target, .. } => {
+            let mut gauges = pages(root, target.key);
+            gauges.extend(machine(root, &[Line::Available, Line::SwapUsed]));
+            gauges
+        }
         Effect::CollectGarbage(target) | Effect::DumpHeap { target, .. } | Effect::HeapSnapshot { target, .. } => {
             let mut gauges = process(root, target.key);
             gauges.extend(machine(root, &[Line::Available]));
@@ -164,6 +169,22 @@ fn machine(root: &ProcRoot, lines: &[Line]) -> Gauges {
         (name, Unit::Bytes, Reading::value(reading).map(|bytes| bytes as i64))
     };
     lines.iter().map(one).collect()
+}
+
+/// What the page tables of a process say: exact, unlike `statm`, and whether its pages were in use of late.
+fn pages(root: &ProcRoot, key: ProcessKey) -> Gauges {
+    let rollup = Held::open(root, key).ok().and_then(|held| held.read("smaps_rollup").ok()).unwrap_or_default();
+    let text = String::from_utf8_lossy(&rollup);
+    let line = |name: &str| {
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        value.trim().strip_suffix(" kB")?.parse::<i64>().ok().map(|kib| kib << 10)
+    };
+    vec![
+        ("RSS", Unit::Bytes, line("Rss")),
+        ("anonymous", Unit::Bytes, line("Anonymous")),
+        ("in swap", Unit::Bytes, line("Swap")),
+        ("referenced", Unit::Bytes, line("Referenced")),
+    ]
 }
 
 fn process(root: &ProcRoot, key: ProcessKey) -> Gauges {

@@ -30,6 +30,7 @@ fn subject(effect: &Effect) -> Value {
         Effect::Signal { targets, .. } => targets.iter().map(process).collect(),
         Effect::OomScoreAdj { target, .. }
         | Effect::Limit { target, .. }
+        | Effect::Advise { target, .. }
         | Effect::CollectGarbage(target)
         | Effect::DumpHeap { target, .. }
         | Effect::HeapSnapshot { target, .. } => json!([process(target)]),

@@ -2,6 +2,7 @@
 //! them, [`plan::plan`] says what one would do and whether we may, [`run::run`] carries it out and measures what came
 //! of it, [`journal`] keeps it.
 
+mod advise;
 pub mod change;
 pub mod control;
 pub mod deed;

@@ -129,6 +129,16 @@ impl<'a> Held<'a> {
         self.folder.as_fd()
     }
 
+    /// A file in its folder, opened to be read.
+    pub(super) fn file(&self, name: &str) -> Result<OwnedFd, Errno> {
+        self.open_file(name, OFlags::RDONLY)
+    }
+
+    /// A pidfd of its own for who acts on it in our stead; `None` before Linux 5.3.
+    pub(super) fn pidfd(&self) -> Option<OwnedFd> {
+        self.fd.as_ref()?.try_clone().ok()
+    }
+
     fn open_file(&self, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         openat(&self.folder, name, flags | OFlags::CLOEXEC, Mode::empty())
     }

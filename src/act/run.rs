@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::control::Control;
-use super::effect::{DropLevel, Effect, Outcome, Stage, Target};
+use super::effect::{Advice, DropLevel, Effect, Outcome, Stage, Target};
 use super::gauge::{self, Gauges, change_of};
 use super::plan::{not_here, refused_whoever_asks};
-use super::{deliver, group, heap, jvm, limits, swap, words};
+use super::{advise, deliver, group, heap, jvm, limits, swap, words};
 use crate::collect::root::ProcRoot;
 use crate::units::Bytes;
 
@@ -70,6 +70,9 @@ impl<F: FnMut(Outcome)> Running<'_, F> {
             Effect::Bound { group, knob, to } => group::bound(root, group, *knob, *to),
             Effect::OomScoreAdj { target, to } => limits::prefer(root, target, *to),
             Effect::Limit { target, resource, soft, hard } => limits::change(root, target, *resource, *soft, *hard),
+            Effect::Advise { target, advice } => {
+                (advise::advise(root, target, *advice, control, |text| self.progress(text)), None)
+            }
             Effect::CollectGarbage(target) => (jvm::collect_garbage(root, target, control), None),
             Effect::DumpHeap { target, file } => (jvm::dump_heap(root, target, file, control), None),
             Effect::HeapSnapshot { target, file, options } => {
@@ -155,6 +158,14 @@ fn gained(effect: &Effect, measured: &[gauge::Measured]) -> String {
             Some(change) => format!(", and yet {} more in use", bytes(change)),
             None => String::new(),
         },
+        Effect::Advise { advice: Advice::PageOut, .. } => {
+            match (change_of(measured, "RSS"), change_of(measured, "in swap")) {
+                (Some(ram), Some(swap)) => {
+                    format!(", {} less in RAM, {} more in swap", bytes(ram.min(0)), bytes(swap.max(0)))
+                }
+                _ => String::new(),
+            }
+        }
         _ => String::new(),
     }
 }

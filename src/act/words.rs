@@ -1,6 +1,6 @@
 //! Effects in words: for the log, and as the command that does the same.
 
-use super::effect::{DropLevel, Effect, GroupTarget, Knob, Resource, Target};
+use super::effect::{Advice, DropLevel, Effect, GroupTarget, Knob, Resource, Target};
 use super::{group, limits, signal};
 use crate::model::shell::quote;
 
@@ -31,6 +31,8 @@ pub fn title(effect: &Effect) -> String {
         Effect::Limit { target, resource, soft, .. } => {
             format!("{} {} of {}", limits::name(*resource), limits::show(*soft, *resource), who(target))
         }
+        Effect::Advise { target, advice: Advice::PageOut } => format!("page out {}", who(target)),
+        Effect::Advise { target, advice: Advice::Cold } => format!("memory of {} taken for cold", who(target)),
         Effect::CollectGarbage(target) => format!("garbage collection of {}", who(target)),
         Effect::DumpHeap { target, file } => format!("heap dump of {} to {file}", who(target)),
         Effect::HeapSnapshot { target, file, .. } => format!("heap snapshot of {} to {file}", who(target)),
@@ -48,6 +50,7 @@ pub fn word(effect: &Effect) -> &'static str {
         Effect::OomScoreAdj { .. } => "oom_score_adj",
         Effect::Limit { resource: Resource::OpenFiles, .. } => "nofile",
         Effect::Limit { resource: Resource::AddressSpace, .. } => "address_space",
+        Effect::Advise { advice, .. } => advice_word(*advice),
         Effect::CollectGarbage(_) => "gc",
         Effect::DumpHeap { .. } => "heap_dump",
         Effect::HeapSnapshot { .. } => "heap_snapshot",
@@ -73,7 +76,7 @@ pub fn command(effect: &Effect) -> String {
             let number = |limit: Option<u64>| limit.map_or_else(|| "unlimited".into(), |limit| limit.to_string());
             (number(*soft) + &hard.map_or_else(String::new, |hard| format!(":{hard}")), at(target))
         }
-        Effect::CollectGarbage(target) => (String::new(), at(target)),
+        Effect::Advise { target, .. } | Effect::CollectGarbage(target) => (String::new(), at(target)),
         Effect::DumpHeap { target, file } | Effect::HeapSnapshot { target, file, .. } => (quote(file), at(target)),
         Effect::RecycleSwap => (String::new(), String::new()),
     };
@@ -87,6 +90,14 @@ fn at(target: &Target) -> String {
 
 fn of(group: &GroupTarget) -> String {
     format!(" --cgroup {}", quote(&String::from_utf8_lossy(group.path.as_bytes())))
+}
+
+/// The word of an advice.
+pub(super) fn advice_word(advice: Advice) -> &'static str {
+    match advice {
+        Advice::PageOut => "pageout",
+        Advice::Cold => "cold",
+    }
 }
 
 fn knob_word(knob: Knob) -> &'static str {

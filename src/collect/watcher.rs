@@ -24,6 +24,7 @@ use crate::model::reading::{BootMs, Reading, Stamped};
 use crate::model::sample::{Host, Sample, Scan};
 use crate::model::snapshot::Snapshot;
 use crate::model::system::SystemSample;
+use crate::model::text::Text;
 
 /// What is read at every look.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +67,30 @@ struct Known {
     found_at: BootMs,
     /// When it is asked again who it is.
     ask_at: BootMs,
+    /// Of who was not wanted: as long as its name is the same it is not asked all that it is.
+    face: Option<Face>,
+}
+
+/// What a glance tells of a process: another program has another name.
+struct Face {
+    name: Text,
+    /// So often a glance is enough: arguments, user and control group may change without it.
+    glances: u8,
+}
+
+/// Glances between two looks at all that somebody is: in its youth, and later.
+const GLANCES: [u8; 2] = [1, 4];
+
+impl Known {
+    /// Whether a glance shows who was not wanted before.
+    fn is_unchanged(&mut self, pid: u32, reader: &mut ProcessReader) -> bool {
+        let Some(face) = &mut self.face else { return false };
+        if face.glances == 0 || !reader.is_called(pid, &face.name) {
+            return false;
+        }
+        face.glances -= 1;
+        true
+    }
 }
 
 /// Who is asked again at these ages, milliseconds: what a shell starts has the shell's name at first.
@@ -115,7 +140,7 @@ impl Watcher {
 
     /// Who is wanted is asked of everybody again.
     pub fn ask_again(&mut self) {
-        self.known.values_mut().for_each(|known| known.ask_at = BootMs(0));
+        self.known.values_mut().for_each(|known| (known.ask_at, known.face) = (BootMs(0), None));
         self.soonest = BootMs(0);
     }
 
@@ -188,7 +213,7 @@ impl Watcher {
         self.wanted.retain(|pid, _| pids.binary_search(pid).is_ok());
         for pid in pids {
             if !self.known.contains_key(pid) {
-                self.known.insert(*pid, Known { found_at: at, ask_at: BootMs(0) });
+                self.known.insert(*pid, Known { found_at: at, ask_at: BootMs(0), face: None });
                 self.soonest = BootMs(0);
             }
         }
@@ -218,7 +243,9 @@ impl Watcher {
         self.soonest = BootMs(u64::MAX);
         let (mut asked, mut ended) = (Vec::new(), Vec::new());
         for (pid, known) in &mut self.known {
-            if known.ask_at <= at {
+            if known.ask_at <= at && known.is_unchanged(*pid, &mut self.reader) {
+                known.ask_at = BootMs(next_ask(known.found_at, *pid, at));
+            } else if known.ask_at <= at {
                 self.wanted.remove(pid);
                 match self.reader.find(*pid, at) {
                     Err(Unseen::Gone) => ended.push(*pid),
@@ -267,8 +294,15 @@ impl Watcher {
             };
             wants(&Snapshot::derive(None, Arc::new(sample), Analysis::default()))
         };
-        for (entry, _) in asked.into_iter().zip(wanted).filter(|(_, is_wanted)| *is_wanted) {
-            self.wanted.insert(entry.process.key.pid, entry);
+        for (entry, is_wanted) in asked.into_iter().zip(wanted) {
+            let (key, identity) = (entry.process.key, &entry.process.identity);
+            let Some(known) = self.known.get_mut(&key.pid) else { continue };
+            let is_young = at.since(known.found_at) < YOUNG[YOUNG.len() - 1];
+            known.face =
+                (!is_wanted).then(|| Face { name: identity.comm.clone(), glances: GLANCES[usize::from(!is_young)] });
+            if is_wanted {
+                self.wanted.insert(key.pid, entry);
+            }
         }
     }
 
@@ -429,6 +463,30 @@ mod tests {
         drop(one);
         assert!(look(&mut watcher, watch).is_empty());
         assert!(asked.iter().all(|pid| pids.contains(pid) || others.contains(pid)), "{asked:?}");
+    }
+
+    #[test]
+    fn a_glance_is_enough_for_who_looks_the_same_but_not_for_ever() {
+        let child = sleeper();
+        let pid = child.0.id();
+        let mut reader = ProcessReader::new(&ProcRoot::live()).unwrap();
+        let known = |name: &str| Known {
+            found_at: BootMs(0),
+            ask_at: BootMs(0),
+            face: Some(Face { name: Text::from(name), glances: 1 }),
+        };
+        // A program that begins has its new memory before it has its new name.
+        let began = std::time::Instant::now();
+        while !reader.is_called(pid, &Text::from("sleep")) {
+            assert!(began.elapsed() < Duration::from_mins(1), "it never has its name");
+            std::thread::yield_now();
+        }
+        let mut same = known("sleep");
+        assert!(same.is_unchanged(pid, &mut reader));
+        assert!(!same.is_unchanged(pid, &mut reader), "all that it is is due");
+        assert!(!known("sh").is_unchanged(pid, &mut reader), "it became another program");
+        drop(child);
+        assert!(!known("sleep").is_unchanged(pid, &mut reader), "it has ended");
     }
 
     #[test]

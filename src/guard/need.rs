@@ -1,6 +1,6 @@
 //! What has to be read for rules: no more than they need.
 
-use super::measure::Measure;
+use super::measure::{Level, Measure, Whole};
 use super::rule::{Rule, Whom};
 use super::step::Step;
 use crate::model::field::{Source, SourceSet};
@@ -37,6 +37,9 @@ impl Needs {
         for rule in rules {
             for test in &rule.tests {
                 needs.measure(test.measure);
+                if matches!(test.level, Level::Share(_, Whole::Files)) {
+                    needs.sources.insert(Source::Limits);
+                }
             }
             if let Whom::Filter(query) = &rule.whom {
                 let sources = query.sources();
@@ -98,7 +101,9 @@ mod tests {
         assert!(footprint.exact.contains(Source::Rollup) && footprint.sources == SourceSet::default());
         let rss = needs("node", "rss > 400M");
         assert!(!rss.swap && !rss.exact.contains(Source::Rollup) && rss.sources.contains(Source::Statm));
-        assert!(needs("node", "fds > 80%").sources.contains(Source::Fds));
+        let share = needs("node", "fds > 80%").sources;
+        assert!(share.contains(Source::Fds) && share.contains(Source::Limits));
+        assert!(!needs("node", "fds > 80").sources.contains(Source::Limits));
         assert!(needs("node", "cgroup > 80%").cgroups && needs("node", "psi_some > 5%").machine);
         assert!(!needs("", "mem_available < 5%").machine);
         let leak = needs("node", "verdict = leaking");

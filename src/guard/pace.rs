@@ -30,7 +30,8 @@ const LOOKS: f64 = 4.0;
 /// What was seen at the last look.
 #[derive(Debug, Default)]
 pub struct Pace {
-    last: BTreeMap<(usize, String), (BootMs, f64)>,
+    /// By rule, test and subject.
+    last: BTreeMap<(usize, usize, String), (BootMs, f64)>,
 }
 
 impl Pace {
@@ -48,16 +49,21 @@ impl Pace {
         let usual = USUAL.min(longest);
         let mut seen = BTreeMap::new();
         for (nth, rule) in rules.iter().enumerate() {
-            let Some(test) = rule.tests.iter().find(|test| test.measure.unit().is_number()) else {
+            let tests: Vec<(usize, &Test)> =
+                rule.tests.iter().enumerate().filter(|(_, test)| test.measure.unit().is_number()).collect();
+            if tests.is_empty() {
                 pause = pause.min(usual);
                 continue;
-            };
-            let surge = |left: f64| surge(test, left).clamp(usual, longest);
+            }
+            let surge = |test: &Test, left: f64| surge(test, left).clamp(usual, longest);
             let subjects = scene.subjects(rule);
             // Who begins now begins with nothing. One that is named by its pid alone is there, or is looked for.
             if matches!(rule.whom, Whom::Filter(_)) || subjects.is_empty() {
                 let nobody = Subject::default();
-                pause = pause.min(scene.limit(test.level, &nobody).map_or(usual, surge));
+                let whole = |(_, test): &(usize, &Test)| {
+                    scene.limit(test.level, &nobody).map_or(usual, |limit| surge(test, limit))
+                };
+                pause = pause.min(tests.iter().map(whole).max().unwrap_or(usual));
             }
             for subject in subjects {
                 // Who is past the limit already waits for a time, and not for a value.
@@ -65,26 +71,32 @@ impl Pace {
                     pause = pause.min(usual);
                     continue;
                 }
-                let value = scene.seen(test.measure, &subject).high;
-                let Some(limit) = scene.limit(test.level, &subject).filter(|_| value.is_finite()) else {
-                    pause = pause.min(usual);
-                    continue;
-                };
-                pause = pause.min(surge(limit - value));
-                let key = (nth, subject.key);
-                let soon = match self.last.get(&key) {
-                    None => Some(FIRST),
-                    Some((at, _)) if *at == now => None,
-                    Some((at, before)) => {
-                        let speed = (value - before) / now.since(*at) as f64;
-                        let left = limit - value;
-                        let is_nearing = speed != 0.0 && (left > 0.0) == (speed > 0.0);
-                        is_nearing
-                            .then(|| Duration::try_from_secs_f64(left / speed / LOOKS / 1000.0).unwrap_or(longest))
+                // All of them must hold: it is the last one that is waited for.
+                let mut last = Duration::ZERO;
+                for (place, test) in &tests {
+                    let value = scene.seen(test.measure, &subject).high;
+                    let Some(limit) = scene.limit(test.level, &subject).filter(|_| value.is_finite()) else {
+                        last = last.max(usual);
+                        continue;
+                    };
+                    let key = (nth, *place, subject.key.clone());
+                    let left = limit - value;
+                    let soon = match self.last.get(&key) {
+                        None => Some(FIRST),
+                        Some((at, _)) if *at == now => None,
+                        Some((at, before)) => {
+                            let speed = (value - before) / now.since(*at) as f64;
+                            let is_nearing = speed != 0.0 && (left > 0.0) == (speed > 0.0);
+                            is_nearing
+                                .then(|| Duration::try_from_secs_f64(left / speed / LOOKS / 1000.0).unwrap_or(longest))
+                        }
+                    };
+                    if !test.op.holds(value, limit) {
+                        last = last.max(soon.unwrap_or(Duration::MAX).min(surge(test, left)));
                     }
-                };
-                pause = soon.map_or(pause, |soon| pause.min(soon));
-                seen.insert(key, (now, value));
+                    seen.insert(key, (now, value));
+                }
+                pause = pause.min(if last.is_zero() { usual } else { last });
             }
         }
         self.last = seen;
@@ -144,6 +156,21 @@ mod tests {
         {
             assert_eq!(after(rule, 50, 50), USUAL, "{rule}");
         }
+    }
+
+    #[test]
+    fn of_several_tests_the_one_that_holds_last_says_when_to_look() {
+        // 40 MiB a second: the first is there already, the other one five seconds away.
+        let rule = "match = 'node'\nwhen = ['rss > 100M', 'rss > 400M']";
+        assert_eq!(after(rule, 160, 200), Duration::from_millis(1_250));
+        // Whichever stands first.
+        assert_eq!(
+            after("match = 'node'\nwhen = ['rss > 400M', 'rss > 100M']", 160, 200),
+            Duration::from_millis(1_250)
+        );
+        assert_eq!(after("match = 'node'\nwhen = ['rss > 410M', 'rss > 100M']", 200, 399), Duration::from_millis(50));
+        // What is far away keeps a rule from being looked at for what is near.
+        assert_eq!(after("match = 'node'\nwhen = ['rss > 4G', 'rss > 400M']", 300, 399), LONGEST);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What an effect would do, in words, before it is done: whom it hits, what it takes, what it risks, how it is undone.
 
+mod advise;
 mod group;
 pub mod heap;
 mod machine;
@@ -57,6 +58,7 @@ pub fn plan(effect: &Effect, root: &ProcRoot, caches: Caches) -> Plan {
         Effect::Bound { group, knob, to } => group::bound(group, *knob, *to, root),
         Effect::OomScoreAdj { target, to } => process::oom_score_adj(target, *to, root),
         Effect::Limit { target, resource, soft, hard } => process::limit(target, *resource, (*soft, *hard), root),
+        Effect::Advise { target, advice } => advise::advise(target, *advice, root),
         Effect::CollectGarbage(target) => process::collect_garbage(target, root),
         Effect::DumpHeap { target, file } => process::dump_heap(target, file, root),
         Effect::HeapSnapshot { target, file, options } => heap::snapshot(target, file, *options, root),
