@@ -6,6 +6,7 @@ pub mod any;
 pub mod copy;
 pub mod face;
 pub mod groups;
+pub mod heapface;
 pub mod heaps;
 pub mod inspect;
 pub mod inspected;

@@ -2,7 +2,7 @@
 
 use super::list::Items;
 use super::{Browser, Question, Subject};
-use crate::heap::diff::Change;
+use crate::heap::diff::{Change, Step};
 use crate::heap::distances::SYSTEM;
 use crate::heap::error::Result;
 use crate::heap::explorer::Explorer;
@@ -122,7 +122,7 @@ impl Browser {
                 let (count, shallow, retained) = (found.count, found.shallow, found.retained);
                 let place = place_text(explorer, found.place);
                 let name = explorer.node_text(found.node);
-                Line { count, shallow, retained, name, place, ..of_node(explorer, found.node) }
+                Line { name, place, count, shallow, retained, ..of_node(explorer, found.node) }
             }
             Items::Collections(list) => {
                 let found = &list[place];
@@ -158,8 +158,7 @@ fn of_class(explorer: &Explorer, number: u32) -> Line {
 
 fn of_change(explorer: &Explorer, number: u32, change: &Change) -> Line {
     let whole = &change.whole;
-    let steps =
-        if change.steps.len() > 1 { change.steps.iter().map(|step| step.count()).collect() } else { Vec::new() };
+    let steps = if change.steps.len() > 1 { change.steps.iter().map(Step::count).collect() } else { Vec::new() };
     Line {
         opens: Opens::New(number),
         name: escape(&change.name).into_owned(),

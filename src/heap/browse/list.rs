@@ -74,8 +74,17 @@ impl Browser {
     fn of_changes(&self, word: &str, sort: Sort) -> Result<Items> {
         let changes = self.changes();
         let change = |place: &u32| &changes[*place as usize];
-        let list = (0..changes.len() as u32).filter(|place| contains(&change(place).name, word)).collect();
-        let last = |list: &[u64]| number(list.last().copied().unwrap_or(0));
+        let mut list: Vec<u32> =
+            (0..changes.len() as u32).filter(|place| contains(&change(place).name, word)).collect();
+        if sort.by == By::Given {
+            // What the program made before what V8 needs for it: code is compiled all the time.
+            list.sort_by_key(|place| {
+                let change = change(place);
+                let is_more = change.whole.count() > 0;
+                (!(is_more && change.grows_always()), !is_more, !change.kind.is_made_by_program())
+            });
+        }
+        let newest = |counts: &[u64]| number(counts.last().copied().unwrap_or(0));
         let key = |place: &u32| {
             let change: &Change = change(place);
             Some(Key::Number(match sort.by {
@@ -84,8 +93,8 @@ impl Browser {
                 By::Delta => change.whole.count(),
                 By::SizeDelta => change.whole.size(),
                 By::RetainedDelta => change.whole.retained,
-                By::Count => last(&change.counts),
-                By::Retained => last(&change.retained),
+                By::Count => newest(&change.counts),
+                By::Retained => newest(&change.retained),
                 By::Name => return Some(Key::Text(&change.name)),
                 _ => return None,
             }))

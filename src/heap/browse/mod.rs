@@ -25,6 +25,9 @@ const KEPT: usize = 4;
 /// They hold no more entries than this together, unless one alone does.
 const MOST_ENTRIES: usize = 4 << 20;
 
+/// So much of what was told is kept: a key that changes nothing of it is answered at once.
+const TOLD: usize = 64;
+
 /// The largest objects that are listed.
 const BIGGEST: usize = 10_000;
 
@@ -129,6 +132,8 @@ pub struct Browser {
     opened: Opened,
     /// The latest asked first.
     kept: VecDeque<Kept>,
+    /// What was told, the latest first.
+    told: VecDeque<(Aside, Vec<String>)>,
 }
 
 /// A list in an order.
@@ -142,7 +147,7 @@ impl Browser {
     /// Walks through one snapshot of this name.
     pub fn of_heap(name: String, explorer: Explorer) -> Self {
         let opened = opened(vec![(name, explorer.total())], Kind::Heap, &explorer);
-        Self { subject: Subject::Heap(Box::new(explorer)), opened, kept: VecDeque::new() }
+        Self::on(Subject::Heap(Box::new(explorer)), opened)
     }
 
     /// Walks through what several snapshots differ in, and through the latest. `earlier` are the others with their names,
@@ -156,7 +161,7 @@ impl Browser {
         let opened = opened(files, Kind::Growth(numbering), &latest);
         let first = Box::new(summaries.swap_remove(0));
         let subject = Subject::Growth { latest: Box::new(latest), first, changes, numbering };
-        Ok(Self { subject, opened, kept: VecDeque::new() })
+        Ok(Self::on(subject, opened))
     }
 
     /// Walks through counts by class; where there are several, all are of one kind, and the first and the last of them are
@@ -165,7 +170,11 @@ impl Browser {
         let kind = if first.is_some() { Kind::HistogramGrowth } else { Kind::Histogram }(latest.kind);
         let changes = first.map(|first| crate::model::histogram::diff(&first, &latest));
         let opened = Opened { files, kind, nodes: latest.total().0, edges: 0, root: 0 };
-        Self { subject: Subject::Histogram { latest, changes }, opened, kept: VecDeque::new() }
+        Self::on(Subject::Histogram { latest, changes }, opened)
+    }
+
+    fn on(subject: Subject, opened: Opened) -> Self {
+        Self { subject, opened, kept: VecDeque::new(), told: VecDeque::new() }
     }
 
     /// What was opened.

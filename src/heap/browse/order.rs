@@ -67,16 +67,16 @@ pub(super) fn arranged<'a, T: Copy>(list: Vec<T>, sort: Sort, key: impl Fn(&T) -
             Some(Key::Number(number)) => number,
             _ => 0,
         };
-        return by_key(list, sort.is_descending, number_of);
+        return by_key(&list, sort.is_descending, number_of);
     }
     let text_of = |entry: &T| match key(entry) {
         Some(Key::Text(text)) => text,
         _ => &[],
     };
-    by_key(list, sort.is_descending, text_of)
+    by_key(&list, sort.is_descending, text_of)
 }
 
-fn by_key<T: Copy, K: Ord + Copy>(list: Vec<T>, is_descending: bool, key: impl Fn(&T) -> K) -> Result<Vec<T>> {
+fn by_key<T: Copy, K: Ord + Copy>(list: &[T], is_descending: bool, key: impl Fn(&T) -> K) -> Result<Vec<T>> {
     let mut keyed: Vec<(K, u32)> = room(list.len(), "an order")?;
     keyed.extend(list.iter().zip(0..).map(|(entry, place)| (key(entry), place)));
     if is_descending {

@@ -1,6 +1,6 @@
 //! What is told beside a list: who an object is, who holds what.
 
-use super::{Browser, Subject};
+use super::{Browser, Subject, TOLD};
 use crate::heap::diff::{class_of, told};
 use crate::heap::distances::SYSTEM;
 use crate::heap::error::Result;
@@ -69,7 +69,17 @@ impl About {
 
 impl Browser {
     /// What is told, a sentence each.
-    pub fn aside(&self, aside: Aside) -> Result<Vec<String>> {
+    pub fn aside(&mut self, aside: Aside) -> Result<Vec<String>> {
+        if let Some((_, told)) = self.told.iter().find(|(known, _)| *known == aside) {
+            return Ok(told.clone());
+        }
+        let told = self.find(aside)?;
+        self.told.push_front((aside, told.clone()));
+        self.told.truncate(TOLD);
+        Ok(told)
+    }
+
+    fn find(&self, aside: Aside) -> Result<Vec<String>> {
         let Some(explorer) = self.explorer() else { return Ok(Vec::new()) };
         match aside {
             Aside::Way(node) => {
