@@ -128,3 +128,24 @@ fn an_opening_that_is_stopped_tells_nothing_more_and_the_next_one_waits_for_its_
     drop(handle);
     assert_eq!(told.iter().count(), 0);
 }
+
+#[test]
+fn what_memory_cannot_carry_is_refused_before_it_is_read() {
+    let meminfo = fs::read_to_string("/proc/meminfo").unwrap();
+    let available = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:")).unwrap();
+    let available: u64 = available.trim().trim_end_matches(" kB").parse().unwrap();
+    if available > 50 << 20 {
+        eprintln!("not tested: more than 50G of memory is free here");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("huge.heapsnapshot");
+    // As many nodes and edges as can be, in a file that is long enough for them and takes no room.
+    let whole = server(0..1).json_with(500_000_000, 4_000_000_000);
+    let header = &whole[..whole.find("\"nodes\":[").unwrap() + 9];
+    let mut file = fs::File::create(&path).unwrap();
+    file.write_all(header.as_bytes()).unwrap();
+    file.set_len(60 << 30).unwrap();
+    let why = open(&[path]).unwrap_err();
+    assert!(why.contains("huge.heapsnapshot: it needs about ") && why.contains("is available here"), "{why}");
+}
