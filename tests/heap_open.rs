@@ -149,3 +149,12 @@ fn what_memory_cannot_carry_is_refused_before_it_is_read() {
     let why = open(&[path]).unwrap_err();
     assert!(why.contains("huge.heapsnapshot: it needs about ") && why.contains("is available here"), "{why}");
 }
+
+#[test]
+fn without_a_terminal_the_commands_that_print_are_named() {
+    let output =
+        std::process::Command::new(env!("CARGO_BIN_EXE_memtide")).args(["heap", "view", "x"]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(told.contains("memtide heap show"), "{told}");
+}
