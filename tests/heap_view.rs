@@ -29,9 +29,10 @@ fn selected(heap: &HeapFace) -> String {
 }
 
 /// The lines of the list: what follows its head.
-fn lines(heap: &HeapFace, head: &str) -> Vec<String> {
+fn lines(heap: &HeapFace, title: &str) -> Vec<String> {
     let lines = heap.face.lines();
-    let place = lines.iter().position(|line| line.contains(head)).unwrap_or_else(|| panic!("{head}:\n{}", heap.text()));
+    let place =
+        lines.iter().position(|line| line.contains(title)).unwrap_or_else(|| panic!("{title}:\n{}", heap.text()));
     lines[place + 1..].to_vec()
 }
 

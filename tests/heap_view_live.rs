@@ -159,7 +159,7 @@ fn what_cannot_be_opened_says_why_on_the_screen() {
     let folder = tempfile::tempdir().unwrap();
     let whole = server(0..50).json();
     let files = [
-        ("cut.heapsnapshot", whole[..whole.len() / 2].as_bytes(), "the snapshot is incomplete"),
+        ("cut.heapsnapshot", &whole.as_bytes()[..whole.len() / 2], "the snapshot is incomplete"),
         ("words.txt", b"hello, world\n".as_slice(), "it is no V8 heap snapshot"),
         ("empty", b"".as_slice(), "it is empty"),
         ("json", br#"{"a": 1}"#.as_slice(), "\"snapshot\" first"),

@@ -118,10 +118,10 @@ fn draw_tabs(buf: &mut Buffer, area: Rect, walk: &Walk, keys: &[String; TAB_ACTI
     }
     let list = walk.list();
     let room = area.right().saturating_sub(end + 1);
-    let place = if list.len() == 0 { String::new() } else { grouped(list.selected as u64 + 1) };
     let of = grouped(list.len() as u64);
-    let note = [format!("{place} of {of}"), of].into_iter().find(|note| columns(note) < room);
-    if let Some(note) = note.filter(|_| list.page().is_some()) {
+    let place = format!("{} of {of}", grouped(list.selected as u64 + 1));
+    let note = [place, of].into_iter().find(|note| columns(note) < room);
+    if let Some(note) = note.filter(|_| list.page().is_some() && list.len() > 0) {
         put_right(buf, end, area.y, area.right().saturating_sub(end + 1), &note, theme.style(Role::Header));
     }
 }
