@@ -19,7 +19,7 @@ use crate::serve::address::Address;
 use crate::units::parse_duration;
 
 pub use guard::Guard;
-pub use heap::{Heap, HeapCommand, HeapDiff, HeapOrder, HeapShow, HeapWhat};
+pub use heap::{Heap, HeapCommand, HeapDiff, HeapOrder, HeapShow, HeapView, HeapWhat};
 pub use heap_capture::{HeapCapture, HeapHistogram, HeapNumbers, HistogramOf};
 pub use recording::{Export, ExportFormat, Page, Record, Redact, Repair, Replay, ReportOn, Verify};
 pub use schema::Schema;

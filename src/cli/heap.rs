@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::config::said::Said;
+
 use super::{Format, HeapCapture, HeapHistogram, HeapNumbers, Report};
 
 /// `memtide heap`.
@@ -21,6 +23,8 @@ pub enum HeapCommand {
     Show(HeapShow),
     /// Prints what grew from one V8 heap snapshot to the next
     Diff(HeapDiff),
+    /// Walks through a V8 heap snapshot in the terminal, or through what grew between several
+    View(HeapView),
     /// Takes a V8 heap snapshot of a running Node.js process, or a series of them
     Capture(HeapCapture),
     /// Prints what a running Node.js process has in its V8 heap, in numbers
@@ -109,6 +113,31 @@ Examples:
   memtide heap show app.heapsnapshot --object @4711           fields, and the way from a root
   memtide heap show app.heapsnapshot --what strings           strings that are there several times
   memtide heap show app.heapsnapshot --search session         classes and strings with this in their name";
+
+/// `memtide heap view`.
+#[derive(Args, Debug)]
+#[command(after_help = VIEW_EXAMPLES)]
+pub struct HeapView {
+    /// A snapshot, or several of one process, the oldest first; histograms of a JVM or of Go likewise
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Opens them even where memory is short
+    #[arg(long)]
+    pub force: bool,
+    /// Settings of the live view.
+    #[command(flatten)]
+    pub said: Said,
+}
+
+const VIEW_EXAMPLES: &str = "\
+Enter goes on: from a class to its objects, from an object to its fields, to who holds it and to the root. Esc goes back a
+step, 1 to 8 show the other lists, / narrows, F3 finds an object or a string.
+
+Examples:
+  memtide heap view app.heapsnapshot                        classes, objects, who holds them
+  memtide heap view before.heapsnapshot after.heapsnapshot  what grew, and who holds what is new
+  memtide heap view before.json after.json                  what memtide heap histogram --format json wrote
+  memtide heap view heap.pb.gz                              a heap profile of Go";
 
 /// `memtide heap diff`.
 #[derive(Args, Debug)]

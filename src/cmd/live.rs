@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::sync::mpsc::unbounded_channel;
@@ -20,6 +21,7 @@ use crate::config::{Environment, file, resolve, state};
 use crate::record::place::EXTENSION;
 use crate::record::recorder::Settings;
 use crate::record::redact::Redaction;
+use crate::session::heap::HeapHandle;
 use crate::session::request::Request;
 use crate::session::source::{FixtureSource, LiveSource, Source};
 use crate::session::thread::{Published, SessionHandle};
@@ -30,6 +32,17 @@ use crate::tui::run::{Ports, run as face};
 const HINTS: &str = "hints-shown";
 
 pub(super) fn run(flags: Said, common: &Common) -> anyhow::Result<ExitCode> {
+    // A recorded tree is nobody's first look at a machine.
+    let is_live = common.root.is_none();
+    begin(flags, common, |app| {
+        if is_live && app.wants_hints() && state::folder().is_some_and(|folder| state::note_once(&folder, HINTS)) {
+            app.show_hints();
+        }
+    })
+}
+
+/// The live view, with the face prepared.
+pub(super) fn begin(flags: Said, common: &Common, prepare: impl FnOnce(&mut App)) -> anyhow::Result<ExitCode> {
     let root = root(common);
     let source: Box<dyn Source + Send> = match &common.root {
         Some(folder) => Box::new(FixtureSource::open(folder)),
@@ -44,14 +57,7 @@ pub(super) fn run(flags: Said, common: &Common) -> anyhow::Result<ExitCode> {
             session: Some(kept),
         })
     };
-    // A recorded tree is nobody's first look at a machine.
-    let is_live = common.root.is_none();
-    let greet = |app: &mut App| {
-        if is_live && app.wants_hints() && state::folder().is_some_and(|folder| state::note_once(&folder, HINTS)) {
-            app.show_hints();
-        }
-    };
-    show(flags, common, root, greet, start)
+    show(flags, common, root, prepare, start)
 }
 
 /// Takes what a session says.
@@ -98,6 +104,11 @@ pub(super) fn show(
     let Wishes { request, record, session } = start(app.request(), publish)?;
     let (report, outcomes) = unbounded_channel();
     let acts = Rc::new(RefCell::new(Acts::new(root, journal, session.as_ref().map(|session| session.noter()), report)));
+    let (tell, heaps) = unbounded_channel();
+    let mut heap = HeapHandle::new(Arc::new(move |news| {
+        // The face has gone: the heap goes with it.
+        let _ = tell.send(news);
+    }));
     let ports = Ports {
         request,
         run: Box::new({
@@ -112,6 +123,8 @@ pub(super) fn show(
         record,
         published,
         outcomes,
+        heap: Box::new(move |wish| heap.want(wish)),
+        heaps,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Whoever ended it, it ended as it should: the terminal is given back.

@@ -11,10 +11,11 @@ use std::collections::HashMap;
 use super::error::{Result, room};
 use super::explorer::{Explorer, Phase};
 use super::graph::HeapGraph;
-use super::holders::Held;
+use super::holders::{Held, grouped};
 use super::kind::NodeKind;
 use super::places::Place;
 use super::sizes::Sizes;
+use crate::model::text::escape;
 
 /// What tells classes of different snapshots apart.
 type Key = (Vec<u8>, Option<Place>);
@@ -67,7 +68,10 @@ impl Summary {
 
     /// Sums up a snapshot that is earlier than `latest`: plain objects are told apart by the shapes of that one.
     pub fn of_earlier(graph: HeapGraph, latest: &Explorer, progress: &mut dyn FnMut(Phase)) -> Result<Self> {
-        Self::of(&Explorer::with_shapes(graph, Some(latest.shapes()), progress)?)
+        Self::of(&Explorer::stoppable(graph, Some(latest), &mut |phase| {
+            progress(phase);
+            Ok(())
+        })?)
     }
 
     /// Bytes of all nodes.
@@ -256,15 +260,40 @@ fn step_by_count(before: &Members, after: &Members) -> Step {
 /// Who holds the objects of a class that `first` does not have, those who hold most first; where they can't be told
 /// apart, who holds those that there are.
 pub fn holders_of_new(latest: &Explorer, first: &Summary, change: &Change, numbering: Numbering) -> Result<Vec<Held>> {
-    let classes = latest.classes();
-    let class = classes.all().iter().position(|class| class.name == change.name && class.place == change.place);
-    let Some(class) = class.map(|class| class as u32) else { return Ok(Vec::new()) };
+    let Some(class) = class_of(latest, change) else { return Ok(Vec::new()) };
+    latest.held(&new_nodes(latest, first, change, numbering), Some(class))
+}
+
+/// The class of a change in the latest snapshot, if it is there still.
+pub fn class_of(latest: &Explorer, change: &Change) -> Option<u32> {
+    let mut all = (0..).zip(latest.classes().all());
+    let found = all.find(|(_, class)| class.name == change.name && class.place == change.place)?;
+    Some(found.0)
+}
+
+/// The objects of a class that `first` does not have; where they can't be told apart, all that there are.
+pub fn new_nodes(latest: &Explorer, first: &Summary, change: &Change, numbering: Numbering) -> Vec<u32> {
+    let Some(class) = class_of(latest, change) else { return Vec::new() };
     let known = match numbering {
         Numbering::Kept => first.classes.get(&(change.name.clone(), change.place)),
         Numbering::Anew => None,
     };
     let known = known.map(|(_, members)| members.ids.as_slice());
     let is_new = |node: &u32| known.is_none_or(|known| known.binary_search(&latest.graph().id(*node)).is_err());
-    let nodes: Vec<u32> = classes.nodes(class).filter(is_new).collect();
-    latest.held(&nodes, Some(class))
+    latest.classes().nodes(class).filter(is_new).collect()
+}
+
+/// What grew of a class, and who holds it, in one sentence; `None` where nobody holds any of it.
+pub fn told(latest: &Explorer, change: &Change, held: &[Held], numbering: Numbering) -> Option<String> {
+    let name = escape(&change.name);
+    let what = match numbering {
+        Numbering::Kept => format!("new {name}"),
+        Numbering::Anew => format!("{name} ({} more)", grouped(change.whole.new)),
+    };
+    let mut text = latest.held_text(held.first()?, &what);
+    let rest: u64 = held[1..].iter().map(|held| held.count).sum();
+    if rest > 0 {
+        text = format!("{text}, {} elsewhere", grouped(rest));
+    }
+    Some(text)
 }

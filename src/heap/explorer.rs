@@ -61,18 +61,22 @@ pub struct Explorer {
 impl Explorer {
     /// Computes what every question needs. `progress` is told what is being done.
     pub fn new(graph: HeapGraph, progress: &mut dyn FnMut(Phase)) -> Result<Self> {
-        Self::with_shapes(graph, None, progress)
+        Self::stoppable(graph, None, &mut |phase| {
+            progress(phase);
+            Ok(())
+        })
     }
 
-    /// The same for a snapshot that is compared with a later one: plain objects have the shapes of that.
-    pub(super) fn with_shapes(
+    /// The same where whoever is told of a phase may end it all by an error. `later` is the snapshot that this one will be
+    /// compared with: plain objects have the shapes of that.
+    pub fn stoppable(
         mut graph: HeapGraph,
-        shapes: Option<&Shapes>,
-        progress: &mut dyn FnMut(Phase),
+        later: Option<&Self>,
+        progress: &mut dyn FnMut(Phase) -> Result<()>,
     ) -> Result<Self> {
-        progress(Phase::Owners);
+        progress(Phase::Owners)?;
         spread_attachment(&mut graph)?;
-        progress(Phase::Dominators);
+        progress(Phase::Dominators)?;
         // Neither needs the other: two cores take half the time.
         let (owners, found) = beside(
             || owners(&graph),
@@ -86,8 +90,8 @@ impl Explorer {
         give_sizes_to_owners(&mut graph, &owners?);
         let tree = Tree::of(&graph, &retaining, walk)?;
         let dominators = Dominators::of(&graph, tree);
-        progress(Phase::Classes);
-        let shapes = shapes.cloned().unwrap_or_else(|| Shapes::infer(&graph));
+        progress(Phase::Classes)?;
+        let shapes = later.map_or_else(|| Shapes::infer(&graph), |later| later.shapes.clone());
         let (distances, found) = beside(
             || Distances::of(&graph),
             || {
@@ -121,10 +125,6 @@ impl Explorer {
     /// The classes.
     pub fn classes(&self) -> &Classes {
         &self.classes
-    }
-
-    pub(super) fn shapes(&self) -> &Shapes {
-        &self.shapes
     }
 
     /// Bytes that all nodes take together.

@@ -57,6 +57,11 @@ impl Explorer {
     /// Strings that are there several times, those that waste most first. V8 cuts long strings in a snapshot: they
     /// count as the same only where their sizes are the same.
     pub fn duplicates(&self) -> Vec<Duplicate> {
+        self.strings(2, "")
+    }
+
+    /// The same of strings that are there so many times at least and have a word of small letters in them.
+    pub fn strings(&self, least: u64, word: &str) -> Vec<Duplicate> {
         let graph = self.graph();
         let mut first: HashMap<&[u8], u32> = HashMap::new();
         // Texts are there once each in what V8 writes; others may not keep to that.
@@ -64,7 +69,7 @@ impl Explorer {
         let mut groups: HashMap<(u32, u64), Duplicate> = HashMap::new();
         for node in graph.nodes().filter(|node| graph.kind(*node) == NodeKind::String) {
             let size = graph.size(node);
-            if size == 0 {
+            if size == 0 || !contains(graph.name(node), word) {
                 continue;
             }
             let text = graph.name_text(node);
@@ -78,7 +83,7 @@ impl Explorer {
             group.total += size;
             group.wasted = group.total - size;
         }
-        let mut found: Vec<Duplicate> = groups.into_values().filter(|group| group.count > 1).collect();
+        let mut found: Vec<Duplicate> = groups.into_values().filter(|group| group.count >= least).collect();
         found.sort_by_key(|group| (Reverse(group.wasted), group.node));
         found
     }

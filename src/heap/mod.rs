@@ -5,6 +5,7 @@
 //! [`explorer`] answers all questions about one snapshot, [`diff`] those about several.
 
 mod bits;
+pub mod browse;
 pub mod classes;
 pub mod diff;
 pub mod distances;

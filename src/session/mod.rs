@@ -8,10 +8,12 @@
 //! ```
 //!
 //! A third thread, [`inspect`], looks at one process whole for as long as a face shows it.
+//! Heaps are opened and walked through by a thread of their own, [`heap`].
 //! What is too dear for a sample is surveyed beside it, on a thread that lives while a request wishes for it.
 
 pub mod closer;
 pub mod guard;
+pub mod heap;
 pub mod inspect;
 pub mod replay;
 pub mod request;

@@ -29,6 +29,9 @@ pub enum Action {
     ShowDescriptors,
     ShowThreads,
     ShowRuntime,
+    ShowSixth,
+    ShowSeventh,
+    ShowEighth,
     Filter,
     Search,
     SearchNext,
@@ -62,6 +65,7 @@ pub enum Action {
     Signal,
     DropCaches,
     HeapSnapshot,
+    OpenHeap,
     Record,
     OpenActions,
     Undo,
@@ -169,6 +173,7 @@ actions! {
         ShowLeaks "leaks" "Leaks" ["V"] bar "leaks", "Shows what grows, ranked by what it fills first, with the evidence drawn.";
         ShowSystem "system" "System" ["y"], "Shows where every byte of RAM and swap is: over time, by slab cache, by tmpfs and segment, by process, by setting.";
         ShowCgroups "cgroups" "Control groups" ["c"], "Shows the tree of control groups: units, containers, pods and users with usage, limits, pressure and events.";
+        OpenHeap "open_heap" "Open a heap …" ["o"], "Walks through a heap snapshot, or what grew between several: classes, objects, who holds them.";
         SetMark "mark" "Set a mark" ["m"], "Keeps this moment; every view then shows the change since it, sorted by change.";
         OpenMarkMenu "marks" "Marks …" ["'"], "Chooses the mark to compare with, or none; renames and drops marks.";
         Search "search" "Search" ["F3", "ctrl-f"], "Goes to the next line that holds what is typed.";
@@ -203,6 +208,9 @@ actions! {
         ShowDescriptors "descriptors" "Descriptors" ["3"], "Shows what the process has open: by kind, by target, the newest.";
         ShowThreads "threads" "Threads" ["4"], "Shows the process's threads.";
         ShowRuntime "runtime" "Runtime" ["5"], "Shows what runs the process, the memory limit that it keeps to by itself, and what is left.";
+        ShowSixth "sixth_tab" "Sixth tab" ["6"], "Shows the sixth part of a heap; 1 to 5 show the first ones.";
+        ShowSeventh "seventh_tab" "Seventh tab" ["7"], "Shows the seventh part of a heap.";
+        ShowEighth "eighth_tab" "Eighth tab" ["8"], "Shows the eighth part of a heap.";
         MoveDown "down" "Down" ["down", "j", "ctrl-n"], "Selects the next line.";
         MoveUp "up" "Up" ["up", "ctrl-p"], "Selects the line before.";
         PageDown "page_down" "Page down" ["pagedown", "ctrl-d"], "Goes down by a screen.";
@@ -216,7 +224,7 @@ actions! {
     Act {
         Signal "signal" "Send a signal …" ["k", "F9"] bar "signal" danger true, "Sends a signal to the tagged processes, or to the selected one, after a question.";
         DropCaches "drop_caches" "Drop caches …" ["d"] bar "drop caches" danger true, "Gives clean caches back after a question, and measures what that freed.";
-        HeapSnapshot "heap_snapshot" "Heap snapshot (Node.js) …" ["H"] danger true, "Writes the live objects of a Node.js process to a file, after a question; memtide heap show opens it.";
+        HeapSnapshot "heap_snapshot" "Heap snapshot (Node.js) …" ["H"] danger true, "Writes the live objects of a Node.js process to a file, after a question, and offers to open it.";
         OpenActions "actions" "Act …" ["a"] bar "act" danger true, "Lists what can be changed of the process, of its control group and of the machine.";
         Undo "undo" "Undo …" ["u"] danger true, "Asks whether to bring back what the last change replaced.";
         Stop "stop" "Stop an action" ["X"], "Stops what is under way: a reclaim, a swap recycle, a request to a JVM, a heap snapshot, a KILL to come.";

@@ -47,6 +47,9 @@ impl App {
                 self.say(nobody(finding), Role::Warn);
             }
             rows
+        } else if self.screen == Screen::Heap {
+            // Whoever is selected in the list is not seen here.
+            Vec::new()
         } else if let (Screen::Inspect, Some(inspect)) = (self.screen, &self.inspect) {
             // Whoever is tagged in the list is not seen here.
             snapshot.row_of(inspect.key()).into_iter().collect()

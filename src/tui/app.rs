@@ -16,6 +16,7 @@ use super::marks::Marks;
 use super::mouse::Click;
 use super::screen::Screen;
 use super::screen::cgroups::Cgroups;
+use super::screen::heap::Heap;
 use super::screen::inspect::Inspect;
 use super::screen::leaks::Leaks;
 use super::screen::processes::list::Order;
@@ -84,6 +85,10 @@ pub struct App {
     pub(super) leaks: Leaks,
     /// The process that is shown whole; what is held for it goes with it.
     pub(super) inspect: Option<Inspect>,
+    /// The heap that is walked through; with it goes what is held for it.
+    pub(super) heap: Option<Heap>,
+    /// Heaps opened so far.
+    pub(super) heaps: u64,
     pub(super) system: System,
     pub(super) cgroups: Cgroups,
     pub(super) marks: Marks,
@@ -173,6 +178,8 @@ impl App {
             processes,
             leaks: Leaks::default(),
             inspect: None,
+            heap: None,
+            heaps: 0,
             system: System::default(),
             cgroups: Cgroups::default(),
             marks: Marks::default(),
@@ -317,6 +324,7 @@ impl App {
             };
             self.message = Some((format!("{first}{hint}"), role));
         }
+        let taken = super::heap::snapshot_of(&outcome).cloned();
         // What is told of an action takes the place of what was told of it before.
         let is_same = |known: &Outcome| known.wall_ms == outcome.wall_ms && known.effect == outcome.effect;
         match self.log.iter().position(|known| !known.is_final && is_same(known)) {
@@ -324,6 +332,9 @@ impl App {
             None => self.log.push_front(outcome),
         }
         self.log.truncate(LOG);
+        if let Some(target) = taken {
+            self.offer_heap(&target);
+        }
     }
 
     /// There will be no further update.
@@ -346,6 +357,7 @@ impl App {
         if self.screen != Screen::Inspect {
             self.inspect = None;
         }
+        self.settle_heap();
         if let Some(update) = self.update.clone() {
             let body = super::view::body(self);
             self.processes.settle(&update, body);
@@ -435,6 +447,7 @@ impl App {
                 self.find_while_typing(direction);
             }
             Deed::Mark(deed) => self.mark(deed),
+            Deed::Heap(deed) => self.do_with_heap(deed),
             Deed::Ask(effect) => self.ask(effect),
             Deed::Change(change, subject) => self.begin_change(change, subject),
             Deed::ChangeTo(change, value) => self.change_to(change, &value),

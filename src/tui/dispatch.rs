@@ -23,6 +23,9 @@ impl App {
         if action.spec().is_dangerous && !self.may_change(action.spec().title) {
             return Vec::new();
         }
+        if self.screen == Screen::Heap && self.act_in_heap(action) {
+            return Vec::new();
+        }
         match action {
             Action::Quit => return vec![Command::Quit],
             Action::Suspend => return vec![Command::Suspend],
@@ -73,6 +76,7 @@ impl App {
             Action::Signal => self.open_signal_menu(),
             Action::DropCaches => self.layers.push(Layer::Menu(menus::drop_caches())),
             Action::HeapSnapshot => self.begin_change(Change::HeapSnapshot, None),
+            Action::OpenHeap => self.open_heap_menu(),
             Action::OpenDetails if self.screen == Screen::Cgroups => self.open_cgroup(),
             Action::OpenActions => self.open_actions(),
             Action::Undo => self.undo(),
@@ -117,6 +121,7 @@ impl App {
             Screen::Inspect => return self.move_in_inspect(action),
             Screen::System => return self.move_in_system(action),
             Screen::Cgroups => return self.cgroups.act(action),
+            Screen::Heap => return,
             _ => return self.scroll_text(action),
         }
         let list = &mut self.processes;

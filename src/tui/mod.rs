@@ -8,6 +8,7 @@ mod dispatch;
 pub mod event;
 mod finding;
 pub mod header;
+mod heap;
 mod hints;
 mod inspect;
 pub mod keymap;

@@ -59,6 +59,9 @@ impl App {
                 }
                 self.settle();
             }
+            MouseEventKind::Down(MouseButton::Left) if self.screen == Screen::Heap => {
+                self.click_heap(mouse.column, mouse.row);
+            }
             MouseEventKind::Down(MouseButton::Left) if self.screen == Screen::System => {
                 self.system.click(mouse.column, mouse.row);
             }
@@ -122,6 +125,7 @@ impl App {
             Screen::Processes => self.processes.scroll_lines(lines),
             Screen::Leaks => self.move_in_leaks(step),
             Screen::Inspect => self.scroll_inspect(lines),
+            Screen::Heap => self.scroll_heap(lines),
             Screen::System => (0..3).for_each(|_| self.move_in_system(step)),
             Screen::Cgroups => self.cgroups.act(step),
             _ => self.scroll_text(step),

@@ -17,6 +17,7 @@ use super::terminal::Terminal;
 use super::theme::Role;
 use super::view;
 use crate::act::effect::{Effect, Outcome};
+use crate::session::heap::{HeapNews, HeapWish};
 use crate::session::request::Request;
 use crate::session::thread::Published;
 
@@ -39,6 +40,10 @@ pub struct Ports {
     pub published: UnboundedReceiver<Published>,
     /// What came of effects.
     pub outcomes: UnboundedReceiver<Outcome>,
+    /// Takes which heap is to be open, and what of it is looked at; never blocks.
+    pub heap: Box<dyn FnMut(Option<HeapWish>)>,
+    /// What is told of heaps.
+    pub heaps: UnboundedReceiver<HeapNews>,
 }
 
 /// Why the face ended.
@@ -72,6 +77,7 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
     app.set_clock(clock());
     app.resize(Terminal::size()?);
     let mut asked = None;
+    let mut heap_asked = None;
     let mut frames = Pace::new();
     let mut tick = Instant::now() + until_next_second();
     loop {
@@ -80,6 +86,7 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
             (ports.request)(request.clone());
             asked = Some(request);
         }
+        ask_for_heap(&app, &mut heap_asked, &mut ports.heap);
         let now = Instant::now().into_std();
         let mut due = frames.due(now);
         if due.is_some_and(|due| due <= now) {
@@ -113,20 +120,16 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
                 }
             },
             Some(published) = ports.published.recv() => {
-                // Only the newest of those that wait is worth a look.
-                let mut newest = published;
-                while let Ok(newer) = ports.published.try_recv() {
-                    newest = newer;
-                }
                 // Who sees nothing yet waits for the first look.
                 frames.note(if app.update.is_none() { Change::Asked } else { Change::Passive });
-                match newest {
-                    Published::Update(update) => app.take(Arc::clone(&update)),
-                    Published::Failed(why) => app.fail(&why),
-                }
+                take_published(&mut app, published, &mut ports.published);
             }
             Some(outcome) = ports.outcomes.recv() => {
                 app.outcome(outcome);
+                frames.note(Change::Asked);
+            }
+            Some(news) = ports.heaps.recv() => {
+                take_heaps(&mut app, news, &mut ports.heaps);
                 frames.note(Change::Asked);
             }
             () = sleep_until(tick) => {
@@ -160,6 +163,35 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
                 }
             }
         }
+    }
+}
+
+/// Takes what the session published: only the newest of what waits is worth a look.
+fn take_published(app: &mut App, first: Published, more: &mut UnboundedReceiver<Published>) {
+    let mut newest = first;
+    while let Ok(newer) = more.try_recv() {
+        newest = newer;
+    }
+    match newest {
+        Published::Update(update) => app.take(Arc::clone(&update)),
+        Published::Failed(why) => app.fail(&why),
+    }
+}
+
+/// Tells which heap is to be open and what of it is looked at, where that became another.
+fn ask_for_heap(app: &App, asked: &mut Option<HeapWish>, ask: &mut dyn FnMut(Option<HeapWish>)) {
+    let wish = app.heap_wish();
+    if *asked != wish {
+        ask(wish.clone());
+        *asked = wish;
+    }
+}
+
+/// Takes what is told of a heap, all that waits at once.
+fn take_heaps(app: &mut App, first: HeapNews, more: &mut UnboundedReceiver<HeapNews>) {
+    app.take_heap(first);
+    while let Ok(news) = more.try_recv() {
+        app.take_heap(news);
     }
 }
 

@@ -55,6 +55,11 @@ fn draw_all(app: &App, buf: &mut Buffer) {
                 inspect.draw(buf, update, &app.theme);
             }
         }
+        Screen::Heap => {
+            if let Some(heap) = &app.heap {
+                heap.draw(buf, &app.theme);
+            }
+        }
         Screen::System => app.system.draw(buf, update, app.machine_span(), &app.theme),
         Screen::Cgroups => app.cgroups.draw(buf, update, &app.theme),
         Screen::Log { offset } => log::draw(buf, body, &app.log, offset, &app.theme),
@@ -204,6 +209,7 @@ fn hints(app: &App) -> Vec<(Action, &'static str)> {
             let heap = is_node_runtime(app).then_some((Action::HeapSnapshot, "heap snapshot"));
             before.into_iter().chain(sort).chain(heap).chain(after).collect()
         }
+        (Screen::Heap, _) => super::heap::hints(app),
         (Screen::System, _) => vec![
             (Action::Back, "back to the list"),
             (Action::NextTab, "next section"),

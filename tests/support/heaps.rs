@@ -150,3 +150,56 @@ impl HandMade {
 fn edge_kind(kind: &str) -> usize {
     EDGE_KINDS.iter().position(|known| *known == kind).unwrap()
 }
+
+/// A server whose pool is never cleaned: requests with these numbers, their sessions, strings that are there several
+/// times, functions, a map, a cycle, and names that a program chose to do harm.
+pub fn server(live: std::ops::Range<u32>) -> HandMade {
+    let mut made = HandMade::new();
+    let global = made.object("global", 40);
+    made.edge(0, "shortcut", "global", global);
+    let [pool, items] = ["Pool", "Array"].map(|name| made.object(name, 32));
+    made.property(global, "pool", pool);
+    made.property(pool, "items", items);
+    made.place(pool, 9, 11, 0);
+    let [map, table] = [made.object("Map", 24), made.node("array", "", 200)];
+    made.property(global, "sessions", map);
+    made.edge(map, "internal", "table", table);
+    for number in 0..4 {
+        let session = made.object("Session", 56);
+        made.element(table, 1 + 3 * number, session);
+        // Each leads back to who holds it.
+        made.property(session, "owner", map);
+        let function = made.node("closure", "close", 64);
+        made.property(session, "close", function);
+        made.place(function, 9, 30, 4);
+    }
+    let shared = made.node("code", "shared", 16);
+    let script = made.node("code", "/srv/app/server.js", 16);
+    let first = made.node("closure", "main", 64);
+    made.place(first, 9, 0, 0);
+    made.property(global, "main", first);
+    made.edge(first, "internal", "shared", shared);
+    made.edge(shared, "internal", "script", script);
+    let hostile = made.object("\u{1b}[31mRed\u{202e}", 900);
+    let wide = made.object("数据库连接", 700);
+    let long = made.object(&"VeryLongName".repeat(30), 500);
+    let gone = made.node("native", "Socket", 300);
+    made.detach(gone, 2);
+    for (name, node) in [("red", hostile), ("wide", wide), ("long", long), ("gone", gone)] {
+        made.property(global, name, node);
+    }
+    for (place, number) in live.enumerate() {
+        let request = made.object("PooledRequest", 48);
+        made.set_id(request, 100_001 + 20 * number);
+        made.place(request, 9, 3, 0);
+        made.element(items, place as u32, request);
+        let url = made.node("string", ["/login", "/cart", "/search?q=\u{1b}]0;title\u{7}"][number as usize % 3], 32);
+        made.set_id(url, 100_003 + 20 * number);
+        made.property(request, "url", url);
+        let next = made.object("Object", 28);
+        made.set_id(next, 100_005 + 20 * number);
+        made.property(request, "state", next);
+        made.property(next, "request", request);
+    }
+    made
+}

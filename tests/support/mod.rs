@@ -7,6 +7,7 @@ pub mod copy;
 pub mod face;
 pub mod groups;
 pub mod guard;
+pub mod heapface;
 pub mod heaps;
 pub mod inspect;
 pub mod inspected;

@@ -14,13 +14,9 @@ use crate::cli::{Common, Format, HeapHistogram, HistogramOf};
 use crate::cmd::act::{is_wanted, target_of};
 use crate::cmd::{root, terminal_width};
 use crate::export::histogram as export;
-use crate::model::histogram::{Histogram, diff, is_gzip, parse_pprof, unpack};
+use crate::model::histogram::{Histogram, diff};
 use crate::model::runtime::RuntimeKind;
-use crate::model::text::escape;
-
-/// The longest profile, compressed and not, and the longest file to compare with, bytes.
-const MOST_PACKED: usize = 64 << 20;
-const MOST: usize = 512 << 20;
+use crate::session::heap::histogram::{MOST, MOST_PACKED, of_profile};
 
 pub(super) fn run(args: &HeapHistogram, common: &Common) -> anyhow::Result<ExitCode> {
     // Whoever can't be compared with is told of before anything stands still.
@@ -29,14 +25,15 @@ pub(super) fn run(args: &HeapHistogram, common: &Common) -> anyhow::Result<ExitC
         HistogramOf::Pid(pid) => of_process(*pid, args, common)?,
         HistogramOf::File(file) => {
             let bytes = read(file, MOST_PACKED)?;
-            of_profile(&bytes, &file.to_string_lossy()).with_context(|| format!("{}", file.display()))?
+            let profile = of_profile(&bytes, &file.to_string_lossy());
+            profile.map_err(anyhow::Error::msg).with_context(|| format!("{}", file.display()))?
         }
         HistogramOf::Url { host, path } => {
             let address = HistogramOf::address(host).with_context(|| host.clone())?;
             let fetched = beside(|control| fetch(address, host, path, MOST_PACKED, args.timeout, control))?;
             let source = format!("http://{host}{path}");
             let bytes = fetched.with_context(|| source.clone())?;
-            of_profile(&bytes, &source).with_context(|| source.clone())?
+            of_profile(&bytes, &source).map_err(anyhow::Error::msg).with_context(|| source.clone())?
         }
     };
     let compared = match &before {
@@ -87,16 +84,6 @@ fn of_process(pid: u32, args: &HeapHistogram, common: &Common) -> anyhow::Result
         bail!("nothing was done");
     }
     Ok(beside(|control| class_histogram(&root, &target, args.all, args.timeout, control))??)
-}
-
-/// A profile, compressed or not.
-fn of_profile(bytes: &[u8], source: &str) -> anyhow::Result<Histogram> {
-    let source = escape(source.as_bytes());
-    if !is_gzip(bytes) {
-        return Ok(parse_pprof(bytes, &source)?);
-    }
-    let unpacked = unpack(bytes, MOST).context("it can't be decompressed: it is damaged, or far too long")?;
-    Ok(parse_pprof(&unpacked, &source)?)
 }
 
 fn saved(file: &Path) -> anyhow::Result<Histogram> {

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use super::{Cell, Sheet};
-use crate::heap::diff::{Change, Numbering, Step};
+use crate::heap::diff::{Change, Numbering, Step, told as told_of};
 use crate::heap::explorer::Explorer;
-use crate::heap::holders::{Held, grouped};
+use crate::heap::holders::Held;
 use crate::heap::lists::contains;
 use crate::model::text::escape;
 
@@ -92,16 +92,7 @@ impl DiffReport<'_> {
         let grown = self.shown().filter(|(change, held)| change.whole.count() > 0 && !held.is_empty());
         let told = grown.filter(|(change, _)| change.kind.is_made_by_program()).take(SENTENCES);
         told.map(|(change, held)| {
-            let name = escape(&change.name);
-            let what = match self.numbering {
-                Numbering::Kept => format!("new {name}"),
-                Numbering::Anew => format!("{name} ({} more)", grouped(change.whole.new)),
-            };
-            let mut text = self.latest.held_text(&held[0], &what);
-            let rest: u64 = held[1..].iter().map(|held| held.count).sum();
-            if rest > 0 {
-                text = format!("{text}, {} elsewhere", grouped(rest));
-            }
+            let text = told_of(self.latest, change, held, self.numbering).unwrap_or_default();
             let size = Cell::BytesChange(change.whole.retained).text(is_bytes);
             let steps = if self.files.len() > 2 && change.grows_always() { ", more in every step" } else { "" };
             format!("{text}: {size} retained{steps}.")

@@ -9,6 +9,7 @@ use crate::model::cgroup_query::CgroupQuery;
 use crate::model::query::Query;
 use crate::tui::marks::MarkDeed;
 use crate::tui::moment::Moment;
+use crate::tui::screen::heap::HeapDeed;
 use crate::tui::screen::processes::Direction;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::line::{fill, put};
@@ -27,6 +28,12 @@ pub enum Purpose {
     Jump,
     /// A mark's new name.
     MarkName,
+    /// A word that narrows a list of a heap.
+    HeapFilter,
+    /// A word to find in a heap.
+    HeapFind,
+    /// Files to open.
+    HeapFiles,
 }
 
 /// A line.
@@ -53,7 +60,8 @@ impl Input {
                 Purpose::CgroupFilter => Answer::CloseAnd(Deed::FilterCgroups(self.before.clone())),
                 // Nothing is looked for: the selection is where it was.
                 Purpose::Search => Answer::CloseAnd(Deed::Search(String::new(), Direction::Here)),
-                Purpose::MarkName | Purpose::Jump => Answer::Close,
+                Purpose::HeapFilter => Answer::CloseAnd(Deed::Heap(HeapDeed::Filter(self.before.clone()))),
+                Purpose::MarkName | Purpose::Jump | Purpose::HeapFind | Purpose::HeapFiles => Answer::Close,
             },
             (KeyCode::Enter, _) if self.purpose == Purpose::Jump => match self.line.text().parse::<Moment>() {
                 Ok(moment) => Answer::CloseAnd(Deed::Jump(moment)),
@@ -84,6 +92,9 @@ impl Input {
             Purpose::CgroupFilter => Deed::FilterCgroups(text),
             Purpose::Search => Deed::Search(text, direction),
             Purpose::MarkName => Deed::Mark(MarkDeed::Rename(self.before.clone(), text)),
+            Purpose::HeapFilter => Deed::Heap(HeapDeed::Filter(text)),
+            Purpose::HeapFind => Deed::Heap(HeapDeed::Find(text)),
+            Purpose::HeapFiles => Deed::Heap(HeapDeed::OpenTyped(text)),
             // Where to go is said once it is typed.
             Purpose::Filter | Purpose::Jump => Deed::Filter(text),
         }
@@ -95,7 +106,8 @@ impl Input {
             Purpose::CgroupFilter => CgroupQuery::parse(self.line.text()).err(),
             _ => None,
         };
-        if self.error.is_some() || matches!(self.purpose, Purpose::MarkName | Purpose::Jump) {
+        let waits = matches!(self.purpose, Purpose::MarkName | Purpose::Jump | Purpose::HeapFind | Purpose::HeapFiles);
+        if self.error.is_some() || waits {
             return Answer::Stay;
         }
         Answer::StayAnd(self.deed(Direction::Here))
@@ -110,6 +122,9 @@ impl Input {
             Purpose::Search => " search: ",
             Purpose::Jump => " go to: ",
             Purpose::MarkName => " name of the mark: ",
+            Purpose::HeapFilter => " with in its name: ",
+            Purpose::HeapFind => " object or string: ",
+            Purpose::HeapFiles => " heap: ",
         };
         let used = put(buf, line.x, y, line.width, prompt, theme.style(Role::Match));
         self.line.draw(buf, Rect { x: line.x + used, width: line.width.saturating_sub(used), ..line }, theme);
@@ -132,7 +147,11 @@ impl Input {
                 " enter go  esc stay   14:03   14:03:22   -10m   +1h   2026-11-24 14:03   start   end".to_owned(),
                 Role::Muted,
             ),
-            (None, Purpose::MarkName) => (" enter keep  esc as it was".to_owned(), Role::Muted),
+            (None, Purpose::MarkName | Purpose::HeapFilter) => (" enter keep  esc as it was".to_owned(), Role::Muted),
+            (None, Purpose::HeapFind) => (" enter find  esc close".to_owned(), Role::Muted),
+            (None, Purpose::HeapFiles) => {
+                (" enter open  esc close   FILE, or FILE FILE: what grew between them".to_owned(), Role::Muted)
+            }
         };
         fill(buf, above, theme.style(Role::Text));
         put(buf, above.x, above.y, above.width, &hint, theme.style(role));

@@ -18,6 +18,7 @@ use ratatui::layout::Rect;
 use super::action::Action;
 use super::marks::MarkDeed;
 use super::moment::Moment;
+use super::screen::heap::HeapDeed;
 use super::screen::processes::Direction;
 use super::theme::Theme;
 use crate::act::change::{Change, Subject};
@@ -54,6 +55,8 @@ pub enum Deed {
     Search(String, Direction),
     /// Sets, chooses, renames or drops a mark.
     Mark(MarkDeed),
+    /// Opens a heap, or moves in the one that is open.
+    Heap(HeapDeed),
     /// Begins a change of who was chosen, or of what is selected now.
     Change(Change, Option<Subject>),
     /// Begins a change of what is selected, with its value.

@@ -10,12 +10,13 @@ use crate::model::query::Query;
 use crate::tui::action::ACTIONS;
 use crate::tui::keymap::Keymap;
 use crate::tui::marks::MarkDeed;
+use crate::tui::screen::heap::HeapDeed;
 use crate::tui::screen::processes::DEFAULT_COLUMNS;
 use crate::tui::theme::Theme;
 use crate::units::parse_duration;
 
 /// Commands that take a value.
-const COMMANDS: [(&str, &str); 8] = [
+const COMMANDS: [(&str, &str); 9] = [
     ("sort", "sort FIELD: by this field; once more reverses"),
     ("filter", "filter EXPRESSION: as / does"),
     ("group", "group command|user|unit|container|none"),
@@ -24,6 +25,7 @@ const COMMANDS: [(&str, &str); 8] = [
     ("theme", "theme dark|light|high-contrast|ansi16|mono|FILE.toml"),
     ("mark", "mark NAME: keeps this moment under a name"),
     ("compare", "compare NAME|none: shows the change since that mark"),
+    ("heap", "heap FILE [FILE …]: opens a heap snapshot, or what grew between several"),
 ];
 
 /// Every action, and the changes that no action leads to.
@@ -56,6 +58,7 @@ pub(super) fn parse(text: &str) -> Option<Result<Deed, String>> {
         "theme" => Ok(Deed::Theme(value.to_owned())),
         "mark" => Ok(Deed::Mark(MarkDeed::Set(Some(value.to_owned())))),
         "compare" => Ok(Deed::Mark(MarkDeed::Compare((value != "none").then(|| value.to_owned())))),
+        "heap" => Ok(Deed::Heap(HeapDeed::OpenTyped(value.to_owned()))),
         word => Ok(Deed::ChangeTo(Change::parse(word)?, value.to_owned())),
     })
 }
@@ -112,6 +115,7 @@ mod tests {
         assert_eq!(parse("mark before the deploy"), named("before the deploy"));
         assert_eq!(parse("compare none"), Some(Ok(Deed::Mark(MarkDeed::Compare(None)))));
         assert_eq!(parse("memory.high 1G"), Some(Ok(Deed::ChangeTo(Change::MemoryHigh, "1G".into()))));
+        assert_eq!(parse("heap a b"), Some(Ok(Deed::Heap(HeapDeed::OpenTyped("a b".into())))));
         assert_eq!(parse("quit"), None);
         assert_eq!(parse("quit 1"), None);
     }

@@ -2,6 +2,7 @@
 
 pub mod cgroups;
 pub mod ended;
+pub mod heap;
 pub mod inspect;
 pub mod leaks;
 pub mod log;
@@ -23,6 +24,8 @@ pub enum Screen {
     System,
     /// Control groups.
     Cgroups,
+    /// A heap that is walked through.
+    Heap,
     /// What was done.
     Log {
         /// Lines scrolled away.

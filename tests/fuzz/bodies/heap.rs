@@ -1,5 +1,6 @@
 //! Reads a heap snapshot that anybody may have made: whatever it holds, the reader ends and does not panic.
 
+use memtide::heap::browse::{Aside, Browser, By, Question, Sort};
 use memtide::heap::error::HeapError;
 use memtide::heap::explorer::{Explorer, NodeOrder};
 use memtide::heap::parse::Opening;
@@ -33,7 +34,42 @@ pub fn read(bytes: &[u8]) -> Result<usize, HeapError> {
         assert!(explorer.dominators().retained(node) >= graph.size(node));
     }
     assert_eq!(explorer.total(), sum);
-    Ok(graph.node_count())
+    let count = graph.node_count();
+    browse(explorer)?;
+    Ok(count)
+}
+
+/// Walks through every list, in orders of every kind, as the view does.
+fn browse(explorer: Explorer) -> Result<(), HeapError> {
+    let classes = explorer.classes().all().len() as u32;
+    let nodes: Vec<u32> = explorer.graph().nodes().take(4).collect();
+    let mut browser = Browser::of_heap("x".into(), explorer);
+    let word = || "a".to_owned();
+    let lists = [
+        Question::Growth(word()),
+        Question::Classes(String::new()),
+        Question::Biggest,
+        Question::Strings(word()),
+        Question::Closures(String::new()),
+        Question::Collections,
+        Question::Detached,
+        Question::Found(word()),
+    ];
+    let of_nodes = nodes.iter().flat_map(|node| {
+        let node = *node;
+        [Question::Fields(node), Question::Retainers(node), Question::Way(node), Question::Dominated(node)]
+    });
+    let of_classes = (0..classes).map(Question::Instances);
+    for question in lists.into_iter().chain(of_nodes).chain(of_classes) {
+        for by in [By::Given, By::Count, By::Retained, By::Distance, By::Id, By::Name] {
+            let page = browser.ask(&question, Sort { by, is_descending: by != By::Name }, 0..3)?;
+            assert!(page.lines.len() <= page.of.min(3));
+        }
+    }
+    for node in nodes {
+        browser.aside(Aside::Way(node))?;
+    }
+    Ok(())
 }
 
 /// A snapshot whose form is right and whose numbers are not to be trusted: what is behind the form is reached.
