@@ -114,7 +114,7 @@ fn advice<'a>(story: &'a Story, command: &str) -> &'a Advice {
 }
 
 fn leaking(pid: u32, comm: &str, command: &str, cgroup: &str) -> Story {
-    story(&watch(300, |t| {
+    story(&watch(420, |t| {
         only(vec![
             Program::new(1, "init", "init", "/init.scope"),
             Program::new(pid, comm, command, cgroup).holds(60.0 + 0.5 * t, 0.0),
@@ -135,18 +135,18 @@ fn a_leak_has_its_rate_its_kind_its_end_and_its_share() {
     assert!((number(leak, "rate") / MIB - 30.0).abs() < 1.5, "{leak:?}");
     assert!(number(leak, "rate_low") <= number(leak, "rate") && number(leak, "rate") <= number(leak, "rate_high"));
     assert!((90.0..100.0).contains(&number(leak, "confidence")));
-    assert!((number(leak, "to") / MIB - 209.5).abs() < 0.1 && leak.text.contains("to 210M"), "{leak:?}");
+    assert!((number(leak, "to") / MIB - 269.5).abs() < 0.1 && leak.text.contains("to 270M"), "{leak:?}");
     let kind = sentence(&story, Topic::Kind);
-    assert!((number(kind, "anon_gain") / MIB - 149.5).abs() < 0.1 && number(kind, "swap_gain") == 0.0, "{kind:?}");
+    assert!((number(kind, "anon_gain") / MIB - 209.5).abs() < 0.1 && number(kind, "swap_gain") == 0.0, "{kind:?}");
     let limit = sentence(&story, Topic::Limit);
     // 1,500 MiB less what it has, at half a MiB a second.
-    assert!((number(limit, "in") / 1000.0 / 2661.0 - 1.0).abs() < 0.06, "{limit:?}");
+    assert!((number(limit, "in") / 1000.0 / 2461.0 - 1.0).abs() < 0.06, "{limit:?}");
     assert!(
         limit.text.contains("the machine's memory (1.91G) is full in 4") && limit.text.contains("OOM"),
         "{limit:?}"
     );
     let share = sentence(&story, Topic::Share);
-    assert!(share.text.contains("node[1234] has 150M (100%)"), "{share:?}");
+    assert!(share.text.contains("node[1234] has 210M (100%)"), "{share:?}");
     for about in [leak, kind, limit] {
         assert_eq!(about.finding, Some(0));
     }
@@ -205,7 +205,7 @@ fn the_default_of_a_heap_is_a_limit_too() {
     let limits: Vec<_> = story.sentences.iter().filter(|sentence| sentence.topic == Topic::Limit).collect();
     let default = limits[1];
     assert!(default.text.contains("the heap's limit (0.98G, the default: half of the machine's memory"), "{default:?}");
-    assert!((number(default, "in") / 1000.0 - (1002.0 - 210.0) / 0.5).abs() < 60.0, "{default:?}");
+    assert!((number(default, "in") / 1000.0 - (1002.0 - 270.0) / 0.5).abs() < 60.0, "{default:?}");
     assert_eq!(default.finding, Some(0));
     assert!(commands(&story).iter().all(|command| !command.contains("NODE_OPTIONS=--max")), "{:#?}", story.advice);
     // It bounds objects of JavaScript alone, and nobody chose it for this machine.
@@ -255,7 +255,7 @@ fn a_process_without_a_service_is_bounded_by_a_scope_and_a_container_by_its_engi
 
 #[test]
 fn a_limit_that_is_there_is_told_and_not_advised() {
-    let story = story(&watch(300, |t| Moment {
+    let story = story(&watch(420, |t| Moment {
         programs: vec![
             Program::new(9, "node", "node --max-old-space-size=4096 app.js", UNIT).holds(60.0 + 0.5 * t, 0.0),
         ],
@@ -482,7 +482,7 @@ fn sysv_segments_that_nobody_is_attached_to_are_told_and_can_be_removed() {
 
 #[test]
 fn what_the_kernel_keeps_for_itself_is_looked_at_by_slab() {
-    let story = story(&watch(300, |t| Moment {
+    let story = story(&watch(420, |t| Moment {
         programs: vec![Program::new(1, "init", "init", "/init.scope")],
         change: Box::new(move |sample| {
             let slab = ((36.0 + 0.5 * t) * MIB) as u64;
@@ -497,7 +497,7 @@ fn what_the_kernel_keeps_for_itself_is_looked_at_by_slab() {
 
 #[test]
 fn a_leak_that_is_swapped_out_is_seen_with_what_swapping_does() {
-    let story = story(&watch(300, |t| Moment {
+    let story = story(&watch(420, |t| Moment {
         programs: vec![Program::new(9, "shopd", "shopd", UNIT).holds(60.0, 10.0 + 0.5 * t)],
         change: Box::new(move |sample| {
             let system = &mut sample.system;
@@ -527,7 +527,7 @@ fn a_leak_that_is_swapped_out_is_seen_with_what_swapping_does() {
 
 #[test]
 fn only_who_was_asked_for_is_blamed() {
-    let watched = watch(300, |t| {
+    let watched = watch(420, |t| {
         only(vec![
             Program::new(1, "init", "init", "/init.scope"),
             Program::new(9, "node", "node app.js", UNIT).holds(60.0 + 0.5 * t, 0.0),

@@ -80,10 +80,11 @@ fn name(family: &Family) -> (String, Attributes, OtelKind) {
     }
 }
 
-/// The unit stands beside the name and not in it.
+/// The unit stands beside the name and not in it; a share is a utilization.
 fn own_name(family: &Family) -> String {
     let stem = family.name.strip_suffix(family.unit).unwrap_or(&family.name).trim_end_matches('_');
     let stem = stem.trim_start_matches("memtide_");
+    let stem = if family.unit == "ratio" { format!("{stem}_utilization") } else { stem.to_owned() };
     let of = ["process_", "group_", "finding_"].into_iter().find_map(|of| Some((of, stem.strip_prefix(of)?)));
     match of {
         Some((of, rest)) => format!("memtide.{}.{rest}", of.trim_end_matches('_')),
