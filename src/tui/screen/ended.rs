@@ -9,14 +9,14 @@ use crate::model::key::ProcessKey;
 use crate::model::mark::{Mark, Marked, MarkedProcess};
 use crate::session::update::{Ended, Update};
 use crate::tui::theme::{Role, Theme};
-use crate::tui::widget::line::{fill, put};
+use crate::tui::widget::line::{fill, put, right};
 use crate::units::{Bytes, Span};
 
 /// Draws the list.
 pub fn draw(buf: &mut Buffer, area: Rect, update: &Update, offset: usize, theme: &Theme) {
     fill(buf, Rect { height: 1, ..area }, theme.style(Role::Header));
-    let at_mark = if update.snapshot.mark.is_some() { " AT MARK" } else { "" };
-    let head = format!(" ENDED     LIVED      PID USER         PEAK{at_mark}  COMMAND");
+    let at_mark = if update.snapshot.mark.is_some() { tr!(" AT MARK") } else { "" };
+    let head = tr!(" ENDED     LIVED      PID USER         PEAK{at_mark}  COMMAND", at_mark);
     put(buf, area.x, area.y, area.width, &head, theme.style(Role::Header));
     let lines = lines(update);
     if lines.is_empty() {
@@ -80,7 +80,7 @@ fn line(update: &Update, ended: &Ended, mark: Option<&Mark>) -> String {
     let then = mark.map_or_else(String::new, |mark| match mark.process(process.key) {
         Some(marked) => format!(" {:>7}", held(marked)),
         None if ended.at < mark.at => format!(" {:>7}", "-"),
-        None => format!(" {:>7}", tr!("new")),
+        None => format!(" {}", right(tr!("new"), 7)),
     });
     let (pid, command) = (process.key.pid, process.identity.shown_command());
     tr!(

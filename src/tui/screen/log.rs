@@ -13,7 +13,7 @@ use crate::tui::widget::line::{fill, put};
 /// Draws the log.
 pub fn draw(buf: &mut Buffer, area: Rect, log: &VecDeque<Outcome>, offset: usize, theme: &Theme) {
     fill(buf, Rect { height: 1, ..area }, theme.style(Role::Header));
-    put(buf, area.x, area.y, area.width, " ACTION LOG", theme.style(Role::Header));
+    put(buf, area.x, area.y, area.width, tr!(" ACTION LOG"), theme.style(Role::Header));
     let mut lines: Vec<(String, Role)> =
         log.iter().flat_map(|outcome| lines_of(outcome, theme.pick("→", "->"))).collect();
     if lines.is_empty() {

@@ -34,6 +34,11 @@ pub fn left(text: &str, width: u16) -> String {
     format!("{text}{}", " ".repeat(usize::from(width.saturating_sub(columns(text)))))
 }
 
+/// The same with the blanks before it.
+pub fn right(text: &str, width: u16) -> String {
+    format!("{}{text}", " ".repeat(usize::from(width.saturating_sub(columns(text)))))
+}
+
 /// The text from a column on.
 pub fn skip_columns(text: &str, columns: u16) -> &str {
     let mut left = usize::from(columns);

@@ -205,7 +205,7 @@ fn more(now: &Descriptors) -> Vec<More> {
         }));
     }
     if !now.newest.is_empty() {
-        lines.push(More::Title("NEWEST (HIGHEST NUMBERS)"));
+        lines.push(More::Title(tr!("NEWEST (HIGHEST NUMBERS)")));
         // What was opened again and again is told once.
         let runs = now.newest.chunk_by(|a, b| {
             (a.kind, a.access, a.is_deleted, &a.name, &a.socket) == (b.kind, b.access, b.is_deleted, &b.name, &b.socket)

@@ -10,7 +10,7 @@ use crate::model::snapshot::Snapshot;
 use crate::session::update::Update;
 use crate::tui::finding::{self, amount, short_name, signed, span, until, what};
 use crate::tui::theme::{Role, Theme};
-use crate::tui::widget::line::{columns as columns_of, fill, put, put_right};
+use crate::tui::widget::line::{columns as columns_of, fill, put, put_right, right};
 
 /// A column of the list.
 struct Column {
@@ -111,7 +111,7 @@ fn full_in(finding: &Finding) -> String {
     }
     match finding.ahead() {
         Some(meeting) if meeting.in_ms < finding::NEVER_MS => {
-            format!("{:>5} {}", until(meeting.in_ms), finding::limit(meeting.limit))
+            format!("{} {}", right(&until(meeting.in_ms), 5), finding::limit(meeting.limit))
         }
         _ => String::new(),
     }
