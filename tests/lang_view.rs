@@ -32,7 +32,8 @@ const KEPT: &str = "\
     sync sysctl drop caches vm MemAvailable dentry inode kswapd reclaim max high low min memory swapoff swapon \
     Shmem SwapCached VmSwap SwapPss VmHWM VmPTE VmLck RssFile RssShmem SysV System POSIX FUSE BPF GPU hugetlbfs mlock \
     systemd slice service scope docker podman containerd cri fd fds MiB KiB Linux CPU TID THP LCK HUGE PTE heap stack \
-    or not of fg shell ETA CAP OOM RLIMIT NOFILE AS TERM SOFT HARD unlimited jcmd GC all Slab meminfo";
+    or not of fg shell ETA CAP OOM RLIMIT NOFILE AS TERM SOFT HARD unlimited jcmd GC all Slab meminfo \
+    Buffer JavaScript NODE OPTIONS deleted SSD TMPFS ipcrm ramfs alarm pidfd memfd epoll pod session";
 
 /// Names of the processes of the server.
 const PROCESSES: &str = "init kthreadd kswapd systemd-journald nginx: master process worker process postgres: \
