@@ -1,4 +1,6 @@
 //! The languages of the screen: every text of the source and of the tables has its Chinese, and nothing else has.
+#![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,9 @@ const HEADS: &[&str] = &[
     "+PSS", "+RSS", "+USS", "+SWAP", "+PRIV", "+FOOT", "+FD", "+THR", "MEM%", "MAJFLT", "OOM", "PTE", "LCK", "HUGE",
     "THP", "PANON", "PFILE", "PSHM", "VIRT", "CGROUP", "HIGH", "SWMAX", "SLAB", "SOCK", "PSI", "HIHITS",
 ];
+
+/// Signs of full width.
+const FULL: [char; 7] = ['（', '）', '，', '；', '：', '。', '“'];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -100,8 +105,12 @@ fn said() -> BTreeMap<String, String> {
         add("CGROUP_FIELDS", help);
         add("CGROUP_FIELDS", title);
     }
-    GroupBy::ALL.iter().for_each(|(_, word)| drop(add("GroupBy", word)));
-    Layer::ALL.iter().for_each(|layer| drop(add("Layer", layer.title())));
+    for (_, word) in GroupBy::ALL {
+        add("GroupBy", word);
+    }
+    for layer in Layer::ALL {
+        add("Layer", layer.title());
+    }
     said.retain(|text, _| !HEADS.contains(&text.as_str()));
     said
 }
@@ -135,8 +144,7 @@ fn a_translation_has_the_placeholders_and_the_blanks_of_its_text() {
         let text = key.split('|').next().filter(|_| !key.contains(' ')).unwrap_or(&key);
         assert_eq!(names(text), names(&chinese), "{key}: {chinese}");
         let blanks = |text: &str| (text.len() - text.trim_start().len(), text.len() - text.trim_end().len());
-        // Signs of full width have a blank of their own.
-        const FULL: [char; 7] = ['（', '）', '，', '；', '：', '。', '“'];
+        // These have a blank of their own.
         let (before, after) = blanks(text);
         let wanted =
             (if chinese.starts_with(FULL) { 0 } else { before }, if chinese.ends_with(FULL) { 0 } else { after });
