@@ -47,10 +47,10 @@ fn words(text: &str) -> BTreeSet<String> {
 
 fn kept() -> BTreeSet<String> {
     let mut kept = words(KEPT);
-    PROCESS_FIELDS.iter().for_each(|field| kept.extend(words(field.title).into_iter().chain(words(field.key))));
-    CGROUP_FIELDS.iter().for_each(|field| kept.extend(words(field.title).into_iter().chain(words(field.key))));
-    SETTINGS.iter().for_each(|setting| kept.extend(words(setting.key)));
-    ACTIONS.iter().for_each(|spec| kept.extend(words(spec.name)));
+    kept.extend(PROCESS_FIELDS.iter().flat_map(|field| words(&format!("{} {}", field.title, field.key))));
+    kept.extend(CGROUP_FIELDS.iter().flat_map(|field| words(&format!("{} {}", field.title, field.key))));
+    kept.extend(SETTINGS.iter().flat_map(|setting| words(setting.key)));
+    kept.extend(ACTIONS.iter().flat_map(|spec| words(spec.name)));
     kept
 }
 
