@@ -13,9 +13,12 @@
 //! | `act`, `record`, `export` | what changes the machine; the recording; JSON, CSV, metrics |
 //! | `collect`, `analyze`, `heap` | the only reader of the kernel; history and trend, pure; JavaScript heaps, pure |
 //! | `model` | samples, snapshots, fields: pure |
-//! | `units` | bytes, rates, percentages |
+//! | `units`, `lang` | bytes, rates, percentages; the languages of the screen |
 //!
 //! `tests/architecture.rs` holds every file to this table.
+
+#[macro_use]
+pub mod lang;
 
 pub mod act;
 pub mod analyze;

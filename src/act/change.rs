@@ -133,24 +133,32 @@ impl Change {
         let value = value.trim();
         let spec = self.spec();
         if let (Some(form), "") = (spec.value, value) {
-            return Err(format!("{}: it takes a value: {form}", spec.word));
+            return Err(tr!("{word}: it takes a value: {form}", word = spec.word, form));
         }
         if spec.value.is_none() && !value.is_empty() {
-            return Err(format!("{}: it takes no value", spec.word));
+            return Err(tr!("{word}: it takes no value", word = spec.word));
         }
-        let wrong = || format!("{}: `{value}` is no value: write {}", spec.word, spec.value.unwrap_or_default());
+        let wrong = || {
+            tr!(
+                "{word}: `{value}` is no value: write {form}",
+                word = spec.word,
+                value,
+                form = spec.value.unwrap_or_default()
+            )
+        };
         let target = || match subject.targets.as_slice() {
             [one] => Ok(one.clone()),
-            [] => Err(format!("{}: of which process?", spec.word)),
-            many => Err(format!("{}: one process at a time, and not {}", spec.word, many.len())),
+            [] => Err(tr!("{word}: of which process?", word = spec.word)),
+            many => Err(tr!("{word}: one process at a time, and not {many}", word = spec.word, many = many.len())),
         };
-        let group =
-            || subject.group.clone().ok_or_else(|| format!("{}: of which control group? One at a time", spec.word));
+        let group = || {
+            subject.group.clone().ok_or_else(|| tr!("{word}: of which control group? One at a time", word = spec.word))
+        };
         Ok(match self {
             Self::Signal => {
                 let (signal, escalate) = parse_signal(value).ok_or_else(wrong)?;
                 if subject.targets.is_empty() {
-                    return Err(format!("{}: to which process?", spec.word));
+                    return Err(tr!("{word}: to which process?", word = spec.word));
                 }
                 Effect::Signal { targets: subject.targets.clone(), signal, escalate }
             }
@@ -173,7 +181,12 @@ impl Change {
             Self::DumpHeap | Self::HeapSnapshot => {
                 if !value.starts_with('/') || value.contains(['\0', '\n']) {
                     let example = spec.value.unwrap_or_default();
-                    return Err(format!("{}: `{value}` is no absolute path, as in {example}", spec.word));
+                    return Err(tr!(
+                        "{word}: `{value}` is no absolute path, as in {example}",
+                        word = spec.word,
+                        value,
+                        example
+                    ));
                 }
                 let (target, file) = (target()?, value.to_owned());
                 if self == Self::DumpHeap {

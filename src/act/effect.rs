@@ -189,8 +189,9 @@ pub struct Plan {
 impl Plan {
     /// What will happen, then what it needs, risks and how it is undone, a line each.
     pub fn lines(&self) -> Vec<String> {
-        let rest = [("Needs", &self.needs), ("Risk", &self.risk), ("Undo", &self.undo)];
-        let rest = rest.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("{name}: {text}"));
+        let rest = [(tr!("Needs"), &self.needs), (tr!("Risk"), &self.risk), (tr!("Undo"), &self.undo)];
+        let rest =
+            rest.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| tr!("{name}: {text}", name, text));
         self.effects.iter().cloned().chain(rest).collect()
     }
 }

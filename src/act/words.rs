@@ -14,15 +14,22 @@ pub(super) fn who(target: &Target) -> String {
 pub fn title(effect: &Effect) -> String {
     match effect {
         Effect::Signal { targets, signal, escalate } => {
-            let then = escalate.map_or_else(String::new, |after| format!(", then KILL after {} s", after.as_secs()));
-            let whom = if targets.len() == 1 { "process" } else { "processes" };
-            format!("SIG{}{then} to {} {whom}", signal::name(*signal), targets.len())
+            let then =
+                escalate.map_or_else(String::new, |after| tr!(", then KILL after {time} s", time = after.as_secs()));
+            let whom = if targets.len() == 1 { tr!("process" => "counted") } else { tr!("processes" => "counted") };
+            tr!(
+                "SIG{signal}{then} to {targets} {whom}",
+                signal = signal::name(*signal),
+                then,
+                targets = targets.len(),
+                whom
+            )
         }
-        Effect::DropCaches(DropLevel::PageCache) => "drop_caches 1: page cache".into(),
-        Effect::DropCaches(DropLevel::Slab) => "drop_caches 2: dentries and inodes".into(),
-        Effect::DropCaches(DropLevel::Both) => "drop_caches 3: page cache, dentries and inodes".into(),
+        Effect::DropCaches(DropLevel::PageCache) => tr!("drop_caches 1: page cache").into(),
+        Effect::DropCaches(DropLevel::Slab) => tr!("drop_caches 2: dentries and inodes").into(),
+        Effect::DropCaches(DropLevel::Both) => tr!("drop_caches 3: page cache, dentries and inodes").into(),
         Effect::Reclaim { group, amount } => {
-            format!("reclaim {} of {}", amount_word(*amount), group.path.escaped())
+            tr!("reclaim {amount} of {path}", amount = amount_word(*amount), path = group.path.escaped())
         }
         Effect::Bound { group, knob, to } => {
             format!("{} {} of {}", knob_word(*knob), group::show_limit(*to), group.path.escaped())
@@ -31,12 +38,16 @@ pub fn title(effect: &Effect) -> String {
         Effect::Limit { target, resource, soft, .. } => {
             format!("{} {} of {}", limits::name(*resource), limits::show(*soft, *resource), who(target))
         }
-        Effect::Advise { target, advice: Advice::PageOut } => format!("page out {}", who(target)),
-        Effect::Advise { target, advice: Advice::Cold } => format!("memory of {} taken for cold", who(target)),
-        Effect::CollectGarbage(target) => format!("garbage collection of {}", who(target)),
-        Effect::DumpHeap { target, file } => format!("heap dump of {} to {file}", who(target)),
-        Effect::HeapSnapshot { target, file, .. } => format!("heap snapshot of {} to {file}", who(target)),
-        Effect::RecycleSwap => "recycle swap".into(),
+        Effect::Advise { target, advice: Advice::PageOut } => tr!("page out {target}", target = who(target)),
+        Effect::Advise { target, advice: Advice::Cold } => {
+            tr!("memory of {target} taken for cold", target = who(target))
+        }
+        Effect::CollectGarbage(target) => tr!("garbage collection of {target}", target = who(target)),
+        Effect::DumpHeap { target, file } => tr!("heap dump of {target} to {file}", target = who(target), file),
+        Effect::HeapSnapshot { target, file, .. } => {
+            tr!("heap snapshot of {target} to {file}", target = who(target), file)
+        }
+        Effect::RecycleSwap => tr!("recycle swap").into(),
     }
 }
 
@@ -108,5 +119,5 @@ fn knob_word(knob: Knob) -> &'static str {
 }
 
 fn amount_word(amount: Option<u64>) -> String {
-    amount.map_or_else(|| "what can be taken".into(), |amount| crate::units::Bytes(amount).to_string())
+    amount.map_or_else(|| tr!("what can be taken").into(), |amount| crate::units::Bytes(amount).to_string())
 }

@@ -121,7 +121,7 @@ impl Spotter {
                     self.young.remove(&gone.key);
                     if counts(gone, before) {
                         let held = Bytes(gone.resident.value().map_or(0, |resident| resident.rss));
-                        let text = format!("{} ended, RSS {held}", name(gone));
+                        let text = tr!("{name} ended, RSS {held}", name = name(gone), held);
                         events.push(Event { wall_ms, kind: EventKind::Ended, text, key: Some(gone.key) });
                     }
                 }
@@ -138,7 +138,7 @@ impl Spotter {
         grown.sort_by_key(|(at, process)| (*at, process.key));
         for (wall_ms, process) in grown {
             self.young.remove(&process.key);
-            let text = format!("{} started", name(process));
+            let text = tr!("{name} started", name = name(process));
             events.push(Event { wall_ms, kind: EventKind::Started, text, key: Some(process.key) });
         }
     }
@@ -153,7 +153,8 @@ impl Spotter {
         for finding in &leaks {
             let is_new = self.leaking.insert((finding.subject.clone(), finding.quantity));
             if is_new {
-                let text = format!("{} leaks {}", finding.name, finding.quantity.title());
+                let text =
+                    tr!("{name} leaks {quantity}", name = finding.name, quantity = tr!(of finding.quantity.title()));
                 events.push(Event { wall_ms, kind: EventKind::Verdict, text, key: key(finding) });
             }
         }
@@ -164,7 +165,8 @@ impl Spotter {
                 && !still
                 && let Some(process) = now.sample.process(*key)
             {
-                let text = format!("{} no longer leaks {}", name(process), quantity.title());
+                let text =
+                    tr!("{name} no longer leaks {quantity}", name = name(process), quantity = tr!(of quantity.title()));
                 events.push(Event { wall_ms, kind: EventKind::Verdict, text, key: Some(*key) });
             }
             still
@@ -180,7 +182,12 @@ impl Spotter {
         if is_storm && !self.is_storm {
             let SystemRates { swap_in, swap_out, .. } = rates;
             let (swap_in, swap_out) = (BytesPerSecond(swap_in), BytesPerSecond(swap_out));
-            let text = format!("swap storm: in {swap_in} out {swap_out}, PSI full {stuck:.0}");
+            let text = tr!(
+                "swap storm: in {swap_in} out {swap_out}, PSI full {stuck}",
+                swap_in,
+                swap_out,
+                stuck = format_args!("{stuck:.0}")
+            );
             events.push(Event { wall_ms: now.sample.wall_ms, kind: EventKind::SwapStorm, text, key: None });
         }
         self.is_storm = is_storm;
@@ -190,7 +197,7 @@ impl Spotter {
 fn look_at_deeds(now: &Snapshot, events: &mut Vec<Event>) {
     // How it looked some time later is no event of its own.
     for deed in now.sample.deeds.iter().filter(|deed| !deed.is_settled) {
-        let failed = if deed.is_done { "" } else { "not done: " };
+        let failed = if deed.is_done { "" } else { tr!("not done: ") };
         let text = format!("{failed}{}", deed.told());
         events.push(Event { wall_ms: now.sample.wall_ms, kind: EventKind::Action, text, key: deed.target });
     }
@@ -203,8 +210,9 @@ fn look_at_kills(before: &Snapshot, now: &Snapshot, events: &mut Vec<Event>) {
     let is_gone = |process: &&std::sync::Arc<ProcessSample>| now.sample.process(process.key).is_none();
     let rss = |process: &ProcessSample| process.resident.value().map_or(0, |resident| resident.rss);
     let largest = before.sample.processes.iter().filter(is_gone).max_by_key(|process| rss(process));
-    let whom = largest.map_or_else(String::new, |process| format!("; the largest that ended is {}", name(process)));
-    let text = format!("OOM killer: {killed} killed{whom}");
+    let whom =
+        largest.map_or_else(String::new, |process| tr!("; the largest that ended is {name}", name = name(process)));
+    let text = tr!("OOM killer: {killed} killed{whom}", killed, whom);
     let key = largest.map(|process| process.key);
     events.push(Event { wall_ms: now.sample.wall_ms, kind: EventKind::OomKill, text, key });
 }

@@ -171,7 +171,7 @@ impl Scene<'_> {
             found.push(Finding {
                 subject: Subject::Machine,
                 quantity,
-                name: "machine".into(),
+                name: key!("machine").into(),
                 meetings: self.meetings(quantity, &judgement, None),
                 judgement,
             });

@@ -18,6 +18,7 @@ use crate::cli::Common;
 use crate::collect::root::ProcRoot;
 use crate::config::said::Said;
 use crate::config::{Environment, file, resolve, state};
+use crate::lang;
 use crate::record::place::EXTENSION;
 use crate::record::recorder::Settings;
 use crate::record::redact::Redaction;
@@ -92,6 +93,8 @@ pub(super) fn show(
     let journal = said.log.as_deref().map(Journal::open).transpose()?;
     let options = resolve(said, &Environment::of_process());
     let has_mouse = options.has_mouse;
+    // Of this thread alone: what others write, logs and recordings, stays English.
+    let _speaking = lang::speak(options.lang);
     let planned_on = root.clone();
     let mut app = App::new(options, Box::new(move |effect| plan(effect, &planned_on, Caches::read(&planned_on))))?;
     prepare(&mut app);

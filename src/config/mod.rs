@@ -10,6 +10,7 @@ use std::env;
 
 use self::said::Said;
 use crate::collect::demand::Demand;
+use crate::lang::Lang;
 use crate::model::field::{ProcessField, process_field};
 use crate::tui::settings::{Options, Settings};
 use crate::tui::theme::Depth;
@@ -33,21 +34,22 @@ pub struct Environment {
     pub term: String,
     /// The locale that holds for characters: the first of `LC_ALL`, `LC_CTYPE`, `LANG` that is set (locale(7)).
     pub locale: String,
+    /// The locale that holds for messages: the first of `LC_ALL`, `LC_MESSAGES`, `LANG` that is set.
+    pub messages: String,
 }
 
 impl Environment {
     /// This process's.
     pub fn of_process() -> Self {
         let get = |name| env::var(name).unwrap_or_default();
+        let first =
+            |names: [&'static str; 3]| names.map(get).into_iter().find(|value| !value.is_empty()).unwrap_or_default();
         Self {
             has_no_color: !get("NO_COLOR").is_empty(),
             color_term: get("COLORTERM"),
             term: get("TERM"),
-            locale: ["LC_ALL", "LC_CTYPE", "LANG"]
-                .into_iter()
-                .map(get)
-                .find(|value| !value.is_empty())
-                .unwrap_or_default(),
+            locale: first(["LC_ALL", "LC_CTYPE", "LANG"]),
+            messages: first(["LC_ALL", "LC_MESSAGES", "LANG"]),
         }
     }
 
@@ -71,11 +73,20 @@ impl Environment {
         let is_utf8 = locale.contains("utf-8") || locale.contains("utf8");
         self.term == "linux" || (!locale.is_empty() && !is_utf8)
     }
+
+    /// The language of the screen. What has no characters beyond ASCII is spoken to in English.
+    pub fn lang(&self, said: &Said) -> Lang {
+        if said.ascii.unwrap_or_else(|| self.is_ascii()) {
+            return Lang::English;
+        }
+        said.lang.and_then(value::Language::lang).unwrap_or_else(|| Lang::of_locale(&self.messages))
+    }
 }
 
 /// Settings with a value each.
 pub fn resolve(said: Said, environment: &Environment) -> Options {
     let sort = said.sort.map_or_else(|| fields(&["pss"])[0], |field| field.0);
+    let lang = environment.lang(&said);
     let settings = Settings {
         columns: said
             .columns
@@ -92,6 +103,7 @@ pub fn resolve(said: Said, environment: &Environment) -> Options {
     Options {
         settings,
         depth: said.color.and_then(value::Color::depth).unwrap_or_else(|| environment.depth()),
+        lang,
         is_ascii: said.ascii.unwrap_or_else(|| environment.is_ascii()),
         is_read_only: said.read_only.unwrap_or(false),
         has_mouse: said.mouse.unwrap_or(true),
@@ -106,7 +118,13 @@ mod tests {
     use super::*;
 
     fn environment(term: &str, color_term: &str, locale: &str) -> Environment {
-        Environment { has_no_color: false, color_term: color_term.into(), term: term.into(), locale: locale.into() }
+        Environment {
+            has_no_color: false,
+            color_term: color_term.into(),
+            term: term.into(),
+            locale: locale.into(),
+            messages: locale.into(),
+        }
     }
 
     #[test]
@@ -126,6 +144,27 @@ mod tests {
         assert!(!environment("xterm", "", "en_US.UTF-8").is_ascii());
         assert!(!environment("xterm", "", "").is_ascii());
         assert!(environment("linux", "", "en_US.UTF-8").is_ascii());
+    }
+
+    #[test]
+    fn the_language_follows_the_locale_unless_it_is_said() {
+        let chinese = environment("xterm", "", "zh_CN.UTF-8");
+        let said = |lang| Said { lang, ..Said::default() };
+        assert_eq!(chinese.lang(&said(None)), Lang::Chinese);
+        assert_eq!(chinese.lang(&said(Some(value::Language::Auto))), Lang::Chinese);
+        assert_eq!(chinese.lang(&said(Some(value::Language::English))), Lang::English);
+        let plain = environment("xterm", "", "");
+        assert_eq!(plain.lang(&said(None)), Lang::English);
+        assert_eq!(plain.lang(&said(Some(value::Language::Chinese))), Lang::Chinese);
+    }
+
+    #[test]
+    fn who_has_no_chinese_characters_is_spoken_to_in_english() {
+        let said = Said { lang: Some(value::Language::Chinese), ..Said::default() };
+        assert_eq!(environment("xterm", "", "zh_CN.GBK").lang(&said), Lang::English);
+        assert_eq!(environment("linux", "", "zh_CN.UTF-8").lang(&said), Lang::English);
+        let ascii = Said { ascii: Some(true), ..said };
+        assert_eq!(environment("xterm", "", "zh_CN.UTF-8").lang(&ascii), Lang::English);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Deserialize;
 
-use super::value::{Color, FieldName, Filter, Grouping, Interval, Order, Share};
+use super::value::{Color, FieldName, Filter, Grouping, Interval, Language, Order, Share};
 
 /// Settings that were said; the others have their default.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -42,6 +42,9 @@ pub struct Said {
     /// Colours; NO_COLOR in the environment is honoured
     #[arg(long, value_name = "WHEN")]
     pub color: Option<Color>,
+    /// Language of the screen: auto follows the locale; a terminal that has no UTF-8 is spoken to in English
+    #[arg(long, value_name = "LANG")]
+    pub lang: Option<Language>,
     /// Sends nothing but ASCII; by default as the locale says
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub ascii: Option<bool>,
@@ -81,6 +84,7 @@ impl Said {
             interval: self.interval.or(below.interval),
             theme: self.theme.or(below.theme),
             color: self.color.or(below.color),
+            lang: self.lang.or(below.lang),
             ascii: self.ascii.or(below.ascii),
             read_only: self.read_only.or(below.read_only),
             mouse: self.mouse.or(below.mouse),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::lang::Lang;
 use crate::model::field::{PROCESS_FIELDS, ProcessField, process_field};
 use crate::model::group::GroupBy;
 use crate::model::query::Query;
@@ -210,6 +211,32 @@ impl Color {
             Self::Ansi16 => Some(Depth::Ansi16),
             Self::Ansi256 => Some(Depth::Ansi256),
             Self::True => Some(Depth::True),
+        }
+    }
+}
+
+/// The language of the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+pub enum Language {
+    /// What the locale says.
+    #[serde(rename = "auto")]
+    Auto,
+    /// English.
+    #[serde(rename = "en")]
+    #[value(name = "en")]
+    English,
+    /// Chinese, simplified.
+    #[serde(rename = "zh-CN")]
+    #[value(name = "zh-CN")]
+    Chinese,
+}
+
+impl Language {
+    pub(super) fn lang(self) -> Option<Lang> {
+        match self {
+            Self::Auto => None,
+            Self::English => Some(Lang::English),
+            Self::Chinese => Some(Lang::Chinese),
         }
     }
 }

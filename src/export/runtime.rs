@@ -8,15 +8,18 @@ use crate::units::Bytes;
 /// A name and what is said under it, in reading order.
 pub fn lines(runtime: &Runtime) -> Vec<(&'static str, String)> {
     let version = runtime.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
-    let mut lines = vec![("runtime", format!("{}{version}", runtime.kind.title()))];
+    let mut lines = vec![(tr!("runtime"), format!("{}{version}", runtime.kind.title()))];
     match &runtime.limit {
         OwnLimit::Known(limit) => {
-            lines.push(("limit", format!("{} of {}: {}", Bytes(limit.bytes), limit.of, limit.source)));
-            lines.extend(left(runtime, limit).map(|left| ("left", left)));
-            lines.push(("at the limit", limit.then.to_owned()));
+            lines.push((
+                tr!("limit"),
+                tr!("{bytes} of {of}: {source}", bytes = Bytes(limit.bytes), of = limit.of, source = limit.source),
+            ));
+            lines.extend(left(runtime, limit).map(|left| (tr!("left"), left)));
+            lines.push((tr!("at the limit"), limit.then.to_owned()));
         }
-        OwnLimit::Unseen(why) => lines.push(("limit", format!("not seen: {why}"))),
-        OwnLimit::Without(why) => lines.push(("limit", format!("none: {why}"))),
+        OwnLimit::Unseen(why) => lines.push((tr!("limit"), tr!("not seen: {why}", why))),
+        OwnLimit::Without(why) => lines.push((tr!("limit"), tr!("none: {why}", why))),
     }
     lines.extend(runtime.facts.iter().cloned());
     lines
@@ -26,14 +29,22 @@ pub fn lines(runtime: &Runtime) -> Vec<(&'static str, String)> {
 fn left(runtime: &Runtime, limit: &KnownLimit) -> Option<String> {
     let left = runtime.left(limit).map(Bytes);
     match (left, runtime.used, runtime.private.map(Bytes)) {
-        (Some(left), Some(used), _) => Some(format!("{left}: {} is in use ({})", Bytes(used.bytes), used.source)),
-        (Some(left), None, Some(private)) => Some(format!("{left} at least: its private memory is {private}")),
+        (Some(left), Some(used), _) => {
+            Some(tr!("{left}: {bytes} is in use ({source})", left, bytes = Bytes(used.bytes), source = used.source))
+        }
+        (Some(left), None, Some(private)) => {
+            Some(tr!("{left} at least: its private memory is {private}", left, private))
+        }
         (None, Some(used), _) => {
             let InUse { bytes, source } = used;
-            Some(format!("not told: {} is in use ({source}), so another limit applies that is not seen", Bytes(bytes)))
+            Some(tr!(
+                "not told: {bytes} is in use ({source}), so another limit applies that is not seen",
+                bytes = Bytes(bytes),
+                source
+            ))
         }
         (None, None, Some(private)) => {
-            Some(format!("not told: its private memory, {private}, is more than the limit bounds"))
+            Some(tr!("not told: its private memory, {private}, is more than the limit bounds", private))
         }
         _ => None,
     }

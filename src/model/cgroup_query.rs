@@ -45,7 +45,7 @@ impl CgroupQuery {
             }
         }
         if is_negated {
-            return Err("after `not` a word or a comparison is missing".into());
+            return Err(tr!("after `not` a word or a comparison is missing").into());
         }
         Ok(Self { terms, text: text.trim().to_owned() })
     }
@@ -67,7 +67,11 @@ fn term(word: &str) -> Result<Term, String> {
     let value = &rest[operator.len()..];
     let Some(field) = cgroup_field(&key.to_ascii_lowercase()).filter(|field| field.unit.is_number()) else {
         let keys = CGROUP_FIELDS.iter().filter(|field| field.unit.is_number()).map(|field| field.key);
-        return Err(format!("there is no field `{key}`: use one of {}", keys.collect::<Vec<_>>().join(", ")));
+        return Err(tr!(
+            "there is no field `{key}`: use one of {keys}",
+            key,
+            keys = keys.collect::<Vec<_>>().join(", ")
+        ));
     };
     Ok(Term::Number { field, op: *op, value: number(field.unit, value)? })
 }

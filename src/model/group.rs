@@ -48,7 +48,7 @@ impl GroupBy {
             Self::Command => identity.comm.escaped().into_owned(),
             Self::User => user.to_owned(),
             Self::Unit => identity.cgroup.unit().unwrap_or_else(|| identity.cgroup.memory.escaped()).into_owned(),
-            Self::Container => identity.cgroup.container().unwrap_or_else(|| "(no container)".into()),
+            Self::Container => identity.cgroup.container().unwrap_or_else(|| key!("(no container)").into()),
         }
     }
 }

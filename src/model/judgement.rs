@@ -35,14 +35,14 @@ impl Verdict {
     /// The word for people and for JSON.
     pub fn word(self) -> &'static str {
         match self {
-            Self::NotEnoughData => "not enough data",
-            Self::Steady => "steady",
-            Self::Shrinking => "shrinking",
-            Self::Sawtooth => "sawtooth",
-            Self::Stepped => "stepped",
-            Self::WarmingUp => "warming up",
-            Self::Growing => "growing",
-            Self::Leaking => "leaking",
+            Self::NotEnoughData => key!("not enough data"),
+            Self::Steady => key!("steady"),
+            Self::Shrinking => key!("shrinking"),
+            Self::Sawtooth => key!("sawtooth"),
+            Self::Stepped => key!("stepped"),
+            Self::WarmingUp => key!("warming up"),
+            Self::Growing => key!("growing"),
+            Self::Leaking => key!("leaking"),
         }
     }
 
@@ -131,18 +131,18 @@ impl Quantity {
     /// Its name for people.
     pub fn title(self) -> &'static str {
         match self {
-            Self::Private => "private memory",
+            Self::Private => key!("private memory"),
             Self::Pss => "PSS",
-            Self::Shmem => "shared memory and tmpfs",
-            Self::PageTables => "page tables",
-            Self::Fds => "file descriptors",
-            Self::Threads => "threads",
-            Self::Used => "used memory",
-            Self::SlabUnreclaimable => "kernel slab",
-            Self::KernelStack => "kernel stacks",
-            Self::Percpu => "per-CPU memory",
+            Self::Shmem => key!("shared memory and tmpfs"),
+            Self::PageTables => key!("page tables"),
+            Self::Fds => key!("file descriptors"),
+            Self::Threads => key!("threads"),
+            Self::Used => key!("used memory"),
+            Self::SlabUnreclaimable => key!("kernel slab"),
+            Self::KernelStack => key!("kernel stacks"),
+            Self::Percpu => key!("per-CPU memory"),
             Self::Vmalloc => "vmalloc",
-            Self::Unaccounted => "unaccounted memory",
+            Self::Unaccounted => key!("unaccounted memory"),
         }
     }
 
@@ -289,11 +289,11 @@ impl Limit {
     /// Its name for people, as what becomes full.
     pub fn title(self) -> &'static str {
         match self {
-            Self::Cgroup => "cgroup limit",
-            Self::Memory => "memory",
-            Self::Swap => "memory and swap",
-            Self::Files => "fd limit",
-            Self::Heap => "heap limit",
+            Self::Cgroup => key!("cgroup limit"),
+            Self::Memory => key!("memory"),
+            Self::Swap => key!("memory and swap"),
+            Self::Files => key!("fd limit"),
+            Self::Heap => key!("heap limit"),
         }
     }
 

@@ -43,14 +43,20 @@ impl Denial {
     /// What would grant the reading, as a sentence without its full stop.
     pub fn grant(self) -> &'static str {
         match self {
-            Self::Ptrace => "needs the process's own user, root or CAP_SYS_PTRACE (setcap cap_sys_ptrace+ep memtide)",
-            Self::Root => "needs root",
+            Self::Ptrace => {
+                tr!("needs the process's own user, root or CAP_SYS_PTRACE (setcap cap_sys_ptrace+ep memtide)")
+            }
+            Self::Root => tr!("needs root"),
         }
     }
 
     /// The same said to root or to another user: root has what it takes, and something else forbids it.
     pub fn grant_to(self, is_root: bool) -> &'static str {
-        if is_root { "the kernel refuses it to this root too (a container or a security module)" } else { self.grant() }
+        if is_root {
+            tr!("the kernel refuses it to this root too (a container or a security module)")
+        } else {
+            self.grant()
+        }
     }
 }
 
@@ -107,26 +113,30 @@ impl Need {
     /// Why there is no value, as a sentence without its full stop.
     pub fn explain(self) -> String {
         match self {
-            Self::Kernel(major, minor) => format!("needs Linux {major}.{minor} or later"),
+            Self::Kernel(major, minor) => tr!("needs Linux {major}.{minor} or later", major, minor),
             Self::Feature(Feature::Psi) => {
-                "needs a kernel with PSI (Linux 4.20+, boot with psi=1 where it is off)".into()
+                tr!("needs a kernel with PSI (Linux 4.20+, boot with psi=1 where it is off)").into()
             }
-            Self::Feature(Feature::MemoryController) => "needs the cgroup memory controller".into(),
-            Self::Feature(Feature::Line) => "this kernel does not report it".into(),
-            Self::Feature(Feature::SysvIpc) => "needs a kernel with System V IPC (CONFIG_SYSVIPC)".into(),
-            Self::Feature(Feature::SlabInfo) => "this kernel has no /proc/slabinfo (CONFIG_SLUB_DEBUG)".into(),
-            Self::Feature(Feature::Balloon) => "this kernel has no balloon driver".into(),
-            Self::Feature(Feature::Covered) => "another file system is mounted over it: no path leads to it".into(),
-            Self::Feature(Feature::Limit) => "it has no limit, and so the kernel does not count what it holds".into(),
-            Self::Feature(Feature::DevShm) => "there is no /dev/shm".into(),
-            Self::Feature(Feature::Live) => "it is not recorded".into(),
-            Self::Feature(Feature::Unified) => "needs control groups of version 2".into(),
-            Self::Feature(Feature::Zfs) => "ZFS is not loaded".into(),
-            Self::Feature(Feature::Recording) => "the recording does not have it".into(),
-            Self::NotApplicable => "does not apply here".into(),
-            Self::NoLimit => "there is no limit".into(),
-            Self::Mark => "there is no mark to compare with: m sets one".into(),
-            Self::MarkedValue => "it was not known when the mark was set".into(),
+            Self::Feature(Feature::MemoryController) => tr!("needs the cgroup memory controller").into(),
+            Self::Feature(Feature::Line) => tr!("this kernel does not report it").into(),
+            Self::Feature(Feature::SysvIpc) => tr!("needs a kernel with System V IPC (CONFIG_SYSVIPC)").into(),
+            Self::Feature(Feature::SlabInfo) => tr!("this kernel has no /proc/slabinfo (CONFIG_SLUB_DEBUG)").into(),
+            Self::Feature(Feature::Balloon) => tr!("this kernel has no balloon driver").into(),
+            Self::Feature(Feature::Covered) => {
+                tr!("another file system is mounted over it: no path leads to it").into()
+            }
+            Self::Feature(Feature::Limit) => {
+                tr!("it has no limit, and so the kernel does not count what it holds").into()
+            }
+            Self::Feature(Feature::DevShm) => tr!("there is no /dev/shm").into(),
+            Self::Feature(Feature::Live) => tr!("it is not recorded").into(),
+            Self::Feature(Feature::Unified) => tr!("needs control groups of version 2").into(),
+            Self::Feature(Feature::Zfs) => tr!("ZFS is not loaded").into(),
+            Self::Feature(Feature::Recording) => tr!("the recording does not have it").into(),
+            Self::NotApplicable => tr!("does not apply here").into(),
+            Self::NoLimit => tr!("there is no limit").into(),
+            Self::Mark => tr!("there is no mark to compare with: m sets one").into(),
+            Self::MarkedValue => tr!("it was not known when the mark was set").into(),
         }
     }
 }
@@ -176,9 +186,9 @@ impl<T> Reading<T> {
     pub fn explain(&self) -> Option<String> {
         match self {
             Self::Value(_) | Self::Stale(..) => None,
-            Self::Pending => Some("not read yet: its turn in the reading budget comes".into()),
+            Self::Pending => Some(tr!("not read yet: its turn in the reading budget comes").into()),
             Self::Denied(why) => Some(why.grant().into()),
-            Self::Gone => Some("the process ended before it could be read".into()),
+            Self::Gone => Some(tr!("the process ended before it could be read").into()),
             Self::Unsupported(need) => Some(need.explain()),
         }
     }

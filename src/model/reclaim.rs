@@ -49,49 +49,72 @@ pub fn reclaimable(system: &SystemSample) -> Vec<Reclaim> {
     let known = |reading: Reading<u64>| reading.value();
     add(
         "free",
-        "free",
+        key!("free"),
         known(mem.mem_free),
         Price::Nothing,
-        "holds nothing; the kernel keeps the zones' minimum".into(),
+        tr!("holds nothing; the kernel keeps the zones' minimum").into(),
     );
     let cache = mem.cached.value().map(|cached| {
         let files = cached.saturating_sub(mem.shmem.value().unwrap_or(0)) + mem.buffers.value().unwrap_or(0);
         files.saturating_sub(mem.dirty_cache().value().unwrap_or(0))
     });
     let mapped = mem.mapped.value().map_or_else(String::new, |mapped| {
-        format!("; programs have {} of files and shared memory mapped", Bytes(mapped))
+        tr!("; programs have {mapped} of files and shared memory mapped", mapped = Bytes(mapped))
     });
-    let clean = format!("given back at once; what is needed is read from disk again (major faults){mapped}");
-    add("clean_cache", "clean file cache", cache, Price::Again, clean);
-    let slab = "dentries and inodes, looked up again; one in use keeps its whole page".into();
-    add("slab", "reclaimable slab", known(mem.s_reclaimable), Price::Again, slab);
+    let clean = tr!("given back at once; what is needed is read from disk again (major faults){mapped}", mapped);
+    add("clean_cache", key!("clean file cache"), cache, Price::Again, clean);
+    let slab = tr!("dentries and inodes, looked up again; one in use keeps its whole page").into();
+    add("slab", key!("reclaimable slab"), known(mem.s_reclaimable), Price::Again, slab);
     let misc = mem.kreclaimable.value().zip(mem.s_reclaimable.value()).map(|(all, slab)| all.saturating_sub(slab));
-    add("other", "other kernel caches", misc, Price::Again, "their owners shrink them under pressure".into());
+    add(
+        "other",
+        key!("other kernel caches"),
+        misc,
+        Price::Again,
+        tr!("their owners shrink them under pressure").into(),
+    );
     let arc = system.zfs_arc.value().map(|size| size.saturating_sub(system.zfs_arc_min.value().unwrap_or(0)));
-    let least = system.zfs_arc_min.value().map_or_else(String::new, |least| format!(" down to {}", Bytes(least)));
-    add("zfs_arc", "ZFS ARC", arc, Price::Again, format!("shrinks under pressure{least}; read from the pool again"));
-    let dirty = "must be written to disk first: sync(1) does it now".into();
-    add("dirty", "dirty file cache", known(mem.dirty_cache()), Price::Write, dirty);
-    add("writeback", "being written", known(mem.writeback), Price::Write, "on its way to disk or swap already".into());
+    let least =
+        system.zfs_arc_min.value().map_or_else(String::new, |least| tr!(" down to {least}", least = Bytes(least)));
+    add("zfs_arc", "ZFS ARC", arc, Price::Again, tr!("shrinks under pressure{least}; read from the pool again", least));
+    let dirty = tr!("must be written to disk first: sync(1) does it now").into();
+    add("dirty", key!("dirty file cache"), known(mem.dirty_cache()), Price::Write, dirty);
+    add(
+        "writeback",
+        key!("being written"),
+        known(mem.writeback),
+        Price::Write,
+        tr!("on its way to disk or swap already").into(),
+    );
     let swap_free = mem.swap_free.value().unwrap_or(0);
-    for (key, title, bytes) in [("anon", "anonymous", mem.anon_pages), ("shmem", "shared memory, tmpfs", mem.shmem)] {
+    for (key, title, bytes) in
+        [("anon", key!("anonymous"), mem.anon_pages), ("shmem", key!("shared memory, tmpfs"), mem.shmem)]
+    {
         let Some(all) = bytes.value() else { continue };
         let words = match (swap_free, mem.swap_total.value().unwrap_or(0)) {
-            (0, 0) => "there is no swap: only its owner frees it".to_owned(),
-            (0, _) => "swap is full: only its owner frees it".to_owned(),
-            (free, _) => format!("goes to swap, where {} are free for both; every use brings it back", Bytes(free)),
+            (0, 0) => tr!("there is no swap: only its owner frees it").to_owned(),
+            (0, _) => tr!("swap is full: only its owner frees it").to_owned(),
+            (free, _) => {
+                tr!("goes to swap, where {free} are free for both; every use brings it back", free = Bytes(free))
+            }
         };
         let price = if swap_free == 0 { Price::Decision } else { Price::Swap };
         add(key, title, Some(if swap_free == 0 { all } else { all.min(swap_free) }), price, words);
     }
-    let pool = "stays reserved until vm.nr_hugepages is lowered, used or not".into();
-    add("hugetlb", "huge page pools", known(mem.hugetlb), Price::Decision, pool);
+    let pool = tr!("stays reserved until vm.nr_hugepages is lowered, used or not").into();
+    add("hugetlb", key!("huge page pools"), known(mem.hugetlb), Price::Decision, pool);
     let zram = system.zram.iter().map(|device| device.used).sum();
-    add("zram", "zram", Some(zram), Price::Decision, "freed as what it stores is used again or its owner ends".into());
+    add(
+        "zram",
+        "zram",
+        Some(zram),
+        Price::Decision,
+        tr!("freed as what it stores is used again or its owner ends").into(),
+    );
     let kernel = [mem.s_unreclaim, mem.page_tables, mem.sec_page_tables, mem.kernel_stack, mem.percpu, mem.vmalloc()];
     let kernel = kernel.into_iter().filter_map(known).fold(0, u64::saturating_add);
-    let words = "kept while processes, sockets and drivers use it; ends with them".into();
-    add("kernel", "kernel, kept", Some(kernel), Price::None, words);
+    let words = tr!("kept while processes, sockets and drivers use it; ends with them").into();
+    add("kernel", key!("kernel, kept"), Some(kernel), Price::None, words);
     list
 }
 

@@ -106,12 +106,12 @@ pub enum Group {
 impl Group {
     /// Every group with its title, in the order of the help.
     pub const ALL: [(Self, &str); 6] = [
-        (Self::Move, "Move"),
-        (Self::Find, "Find"),
-        (Self::Arrange, "Arrange"),
-        (Self::Act, "Act"),
-        (Self::Time, "Time"),
-        (Self::Program, "Program"),
+        (Self::Move, key!("Move")),
+        (Self::Find, key!("Find")),
+        (Self::Arrange, key!("Arrange")),
+        (Self::Act, key!("Act")),
+        (Self::Time, key!("Time")),
+        (Self::Program, key!("Program")),
     ];
 }
 

@@ -19,12 +19,12 @@ impl App {
     /// Whether anything may be changed now; says why not.
     pub(super) fn may_change(&mut self, title: &str) -> bool {
         if self.options.is_read_only {
-            self.say(format!("{title}: refused, memtide was started with --read-only"), Role::Warn);
+            self.say(tr!("{title}: refused, memtide was started with --read-only", title), Role::Warn);
         } else if self.is_replay() {
-            self.say("this is a recording: its processes are not those of this machine", Role::Warn);
+            self.say(tr!("this is a recording: its processes are not those of this machine"), Role::Warn);
         } else if let Temporality::Past(_) = self.temporality {
             let key = self.key(Action::GoLive);
-            self.say(format!("this is the past: press {key} to return to the present first"), Role::Warn);
+            self.say(tr!("this is the past: press {key} to return to the present first", key), Role::Warn);
         } else {
             return true;
         }
@@ -77,7 +77,7 @@ impl App {
 
     /// Begins a change of who was chosen, or of what is selected: a menu, a line for its value, or the question.
     pub(super) fn begin_change(&mut self, change: Change, chosen: Option<Subject>) {
-        if !self.may_change(change.spec().title) {
+        if !self.may_change(tr!(of change.spec().title)) {
             return;
         }
         let subject = chosen.unwrap_or_else(|| self.subject());
@@ -127,7 +127,7 @@ impl App {
     pub(super) fn undo(&mut self) {
         match self.last_undo().cloned() {
             Some(effect) => self.ask(effect),
-            None => self.say("nothing was changed here that could be undone", Role::Warn),
+            None => self.say(tr!("nothing was changed here that could be undone"), Role::Warn),
         }
     }
 
@@ -138,7 +138,7 @@ impl App {
         if self.log.iter().any(is_under_way) {
             return vec![Command::Stop];
         }
-        self.say("nothing is under way that could be stopped", Role::Warn);
+        self.say(tr!("nothing is under way that could be stopped"), Role::Warn);
         Vec::new()
     }
 }

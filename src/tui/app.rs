@@ -297,7 +297,7 @@ impl App {
     fn take_taped(&mut self, taped: Option<&Taped>) {
         let problem = |taped: Option<&Taped>| taped.and_then(|taped| taped.problem.clone());
         if let Some(new) = problem(taped).filter(|new| problem(self.taped.as_ref()).as_ref() != Some(new)) {
-            self.say(format!("not recorded: {new}"), Role::Danger);
+            self.say(tr!("not recorded: {new}", new), Role::Danger);
         }
         self.taped = taped.cloned();
     }
@@ -311,10 +311,10 @@ impl App {
             });
             let more = outcome.results.len().saturating_sub(1);
             let hint = match outcome.stage {
-                Stage::Progress => format!(" ({} stops it)", self.key(Action::Stop)),
-                _ if outcome.awaits_kill() => format!(" ({} stops the KILL)", self.key(Action::Stop)),
-                _ if more > 0 => format!(", and {more} more ({} shows all)", self.key(Action::ShowLog)),
-                _ if outcome.undo.is_some() => format!(" ({} undoes it)", self.key(Action::Undo)),
+                Stage::Progress => tr!(" ({key} stops it)", key = self.key(Action::Stop)),
+                _ if outcome.awaits_kill() => tr!(" ({key} stops the KILL)", key = self.key(Action::Stop)),
+                _ if more > 0 => tr!(", and {more} more ({key} shows all)", more, key = self.key(Action::ShowLog)),
+                _ if outcome.undo.is_some() => tr!(" ({key} undoes it)", key = self.key(Action::Undo)),
                 _ => String::new(),
             };
             let role = match outcome.stage {
@@ -462,7 +462,7 @@ impl App {
 
     pub(super) fn set_interval(&mut self, interval: Duration) {
         self.interval = interval.clamp(INTERVALS[0], Duration::from_hours(1));
-        self.say(format!("a sample every {}", show_interval(self.interval)), Role::Text);
+        self.say(tr!("a sample every {time}", time = show_interval(self.interval)), Role::Text);
     }
 
     pub(super) fn interval(&self) -> Duration {
@@ -475,7 +475,7 @@ impl App {
             return self.find_cgroup(&update, direction);
         }
         if !self.search.is_empty() && !self.processes.search(&update.snapshot, &self.search, direction) {
-            self.say(format!("no line holds `{}`", self.search), Role::Warn);
+            self.say(tr!("no line holds `{search}`", search = self.search), Role::Warn);
         }
     }
 
@@ -494,7 +494,7 @@ impl App {
     }
 
     pub(super) fn ask(&mut self, effect: Effect) {
-        if !self.may_change("Act") {
+        if !self.may_change(tr!("Act")) {
             return;
         }
         let plan = (self.planner)(&effect);

@@ -20,7 +20,7 @@ use crate::model::reading::BootMs;
 impl App {
     /// Does what a key means.
     pub fn act(&mut self, action: Action) -> Vec<Command> {
-        if action.spec().is_dangerous && !self.may_change(action.spec().title) {
+        if action.spec().is_dangerous && !self.may_change(tr!(of action.spec().title)) {
             return Vec::new();
         }
         if self.screen == Screen::Heap && self.act_in_heap(action) {
@@ -30,7 +30,7 @@ impl App {
             Action::Quit => return vec![Command::Quit],
             Action::Suspend => return vec![Command::Suspend],
             Action::Redraw => return vec![Command::Redraw],
-            Action::Record if self.is_replay() => self.say("this is a recording already", Role::Warn),
+            Action::Record if self.is_replay() => self.say(tr!("this is a recording already"), Role::Warn),
             Action::Record => return vec![Command::Record(self.taped.is_none())],
             Action::SaveSettings => return vec![Command::Save(self.settings())],
             Action::Help => self.layers.push(Layer::Text(TextView::help(&self.keymap))),
@@ -48,7 +48,7 @@ impl App {
             | Action::OpenColumns
                 if self.screen == Screen::Inspect =>
             {
-                self.say("that is for the list: press esc first", Role::Text);
+                self.say(tr!("that is for the list: press esc first"), Role::Text);
             }
             Action::Filter => {
                 let text = self.processes.filter().map(ToString::to_string).unwrap_or_default();
@@ -69,7 +69,7 @@ impl App {
             Action::OpenThemeMenu => self.layers.push(Layer::Menu(menus::theme(&self.theme.name))),
             Action::OpenColumns => self.layers.push(Layer::Columns(Columns::new(self.processes.columns()))),
             Action::Signal if self.screen == Screen::Cgroups => {
-                self.say("several processes: press enter and choose among them", Role::Warn);
+                self.say(tr!("several processes: press enter and choose among them"), Role::Warn);
             }
             Action::Signal if self.screen == Screen::Leaks => self.open_signal_menu_of_finding(),
             Action::Signal if self.screen == Screen::Inspect => self.open_signal_menu_of_inspected(),
@@ -199,7 +199,7 @@ impl App {
         let Some(update) = self.update.clone() else { return };
         let targets = self.processes.targets(&update.snapshot);
         if targets.is_empty() {
-            self.say("select or tag a process first", Role::Warn);
+            self.say(tr!("select or tag a process first"), Role::Warn);
             return;
         }
         self.layers.push(Layer::Menu(menus::signal(&targets)));
@@ -217,7 +217,7 @@ impl App {
         };
         self.temporality = if at >= timeline.newest { Temporality::Live } else { Temporality::Past(at) };
         if at == shown && action == Action::Earlier {
-            self.say("there is nothing before this", Role::Warn);
+            self.say(tr!("there is nothing before this"), Role::Warn);
         }
     }
 

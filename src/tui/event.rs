@@ -15,7 +15,7 @@ pub fn time_of_day(wall_ms: i64) -> String {
 pub fn moment(wall_ms: i64) -> String {
     match Timestamp::from_millisecond(wall_ms) {
         Ok(at) => at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-        Err(_) => "an impossible time".into(),
+        Err(_) => tr!("an impossible time").into(),
     }
 }
 
@@ -31,7 +31,7 @@ pub fn time_ahead(wall_ms: i64, ahead_ms: f64) -> String {
     };
     match Timestamp::from_millisecond(wall_ms.saturating_add(ahead_ms as i64)) {
         Ok(at) => at.to_zoned(TimeZone::system()).strftime(form).to_string(),
-        Err(_) => "never".into(),
+        Err(_) => tr!("never").into(),
     }
 }
 

@@ -20,29 +20,29 @@ pub(super) fn role(verdict: Verdict) -> Role {
 /// What grows, in at most thirteen columns.
 pub(super) fn what(quantity: Quantity) -> &'static str {
     match quantity {
-        Quantity::Private => "memory",
+        Quantity::Private => tr!("memory"),
         Quantity::Pss => "PSS",
-        Quantity::Shmem => "shmem, tmpfs",
-        Quantity::PageTables => "page tables",
-        Quantity::Fds => "fds",
-        Quantity::Threads => "threads",
-        Quantity::Used => "used memory",
-        Quantity::SlabUnreclaimable => "kernel slab",
-        Quantity::KernelStack => "kernel stacks",
-        Quantity::Percpu => "per-CPU",
+        Quantity::Shmem => tr!("shmem, tmpfs"),
+        Quantity::PageTables => tr!("page tables"),
+        Quantity::Fds => tr!("fds"),
+        Quantity::Threads => tr!("threads"),
+        Quantity::Used => tr!("used memory"),
+        Quantity::SlabUnreclaimable => tr!("kernel slab"),
+        Quantity::KernelStack => tr!("kernel stacks"),
+        Quantity::Percpu => tr!("per-CPU"),
         Quantity::Vmalloc => "vmalloc",
-        Quantity::Unaccounted => "unaccounted",
+        Quantity::Unaccounted => tr!("unaccounted"),
     }
 }
 
 /// A limit in at most seven columns.
 pub(super) fn limit(limit: Limit) -> &'static str {
     match limit {
-        Limit::Cgroup => "cgroup",
-        Limit::Memory => "memory",
-        Limit::Swap => "swap",
-        Limit::Files => "fds",
-        Limit::Heap => "heap",
+        Limit::Cgroup => tr!("cgroup"),
+        Limit::Memory => tr!("memory"),
+        Limit::Swap => tr!("swap"),
+        Limit::Files => tr!("fds"),
+        Limit::Heap => tr!("heap"),
     }
 }
 
@@ -63,7 +63,20 @@ pub(super) fn signed(quantity: Quantity, value: f64) -> String {
 /// The subject's name where there is little room: what restarts have to do with it, and what kind of unit it is, stand
 /// in the sentences about it.
 pub(super) fn short_name(finding: &Finding) -> String {
+    if finding.subject == Subject::Machine {
+        return tr!(of finding.name.as_str()).to_owned();
+    }
     finding.name.split(", ended ").next().unwrap_or_default().replacen(".service", "", 1)
+}
+
+/// The subject's whole name, with what restarts have to do with it.
+pub(super) fn whole_name(finding: &Finding) -> String {
+    let relapsing = finding.name.split_once(", ended ");
+    match relapsing.and_then(|(name, rest)| Some((name, rest.split_once(" times with ")?))) {
+        Some((name, (times, gained))) => tr!("{name}, ended {times} times with {gained}", name, times, gained),
+        None if finding.subject == Subject::Machine => tr!(of finding.name.as_str()).to_owned(),
+        None => finding.name.clone(),
+    }
 }
 
 /// Who grows, and what where it is not plain memory, as short as can be: `node[1234]`, `kernel slab`.
@@ -80,8 +93,8 @@ pub(super) fn who(finding: &Finding) -> String {
 pub(super) fn rate(finding: &Finding) -> String {
     let rate = signed(finding.quantity, finding.judgement.rate);
     match finding.quantity {
-        counted @ (Quantity::Fds | Quantity::Threads) => format!("{rate} {}/min", what(counted)),
-        _ => format!("{rate}/min"),
+        counted @ (Quantity::Fds | Quantity::Threads) => tr!("{rate} {counted}/min", rate, counted = what(counted)),
+        _ => tr!("{rate}/min", rate),
     }
 }
 
@@ -92,14 +105,14 @@ pub(super) fn rate_interval(finding: &Finding) -> String {
 }
 
 fn interval(low: String, high: &str) -> String {
-    if low == high { low } else { format!("{low} to {high}") }
+    if low == high { low } else { tr!("{low} to {high}", low, high) }
 }
 
 /// How long it is until then: `9m`, `3:12`; `now` where there is nothing left.
 pub(super) fn until(ms: f64) -> String {
     match ms {
-        ms if ms.is_nan() || ms >= NEVER_MS => "never".into(),
-        ms if ms < 1000.0 => "now".into(),
+        ms if ms.is_nan() || ms >= NEVER_MS => tr!("never").into(),
+        ms if ms < 1000.0 => tr!("now").into(),
         ms => span(ms).to_string(),
     }
 }
@@ -119,13 +132,11 @@ pub(super) fn meeting_interval(meeting: &Meeting) -> String {
 
 /// What becomes full when: `full in 9m`, `fd limit in 4m`.
 pub(super) fn becomes_full(meeting: &Meeting) -> String {
-    let in_time = match until(meeting.in_ms).as_str() {
-        "now" => "now".to_owned(),
-        time => format!("in {time}"),
-    };
+    let time = until(meeting.in_ms);
+    let in_time = if meeting.in_ms < 1000.0 { time } else { tr!("in {time}", time) };
     match meeting.limit {
-        Limit::Memory => format!("full {in_time}"),
-        other => format!("{} {in_time}", other.title()),
+        Limit::Memory => tr!("full {in_time}", in_time),
+        other => tr!("{limit} {in_time}", limit = tr!(of other.title()), in_time),
     }
 }
 

@@ -89,22 +89,22 @@ fn draw_status(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, status: &Statu
     let mut left = vec![
         Piece::new(format!(" {}", sample.host.name.escaped()), theme.style(Role::Title), 3),
         Piece::new(format!("  {total}"), theme.style(Role::Text), 4),
-        Piece::new(format!("  up {}", Span(Duration::from_secs(sample.system.uptime_s))), muted, 7),
+        Piece::new(tr!("  up {time}", time = Span(Duration::from_secs(sample.system.uptime_s))), muted, 7),
         Piece::new("  ", muted, 0),
         Piece::new(status.mode.clone(), theme.style(if status.is_unusual { Role::Past } else { Role::Good }), 0),
     ];
     left.extend(status.taped.as_ref().map(|taped| tape(taped, theme)));
     if let Some(mark) = &snapshot.mark {
-        left.push(Piece::new(format!("  since {}", mark.name), theme.style(Role::Past), 1));
+        left.push(Piece::new(tr!("  since {name}", name = mark.name), theme.style(Role::Past), 1));
         let age = Span(Duration::from_millis(sample.at.since(mark.at)));
         left.push(Piece::new(format!(" {age}"), muted, 6));
     }
     if status.alert.is_none() {
         left.extend(leak(snapshot, theme));
     }
-    left.push(Piece::new(format!("  {} processes", sample.processes.len()), muted, 8));
+    left.push(Piece::new(tr!("  {count} processes", count = sample.processes.len()), muted, 8));
     if sample.scan.denied > 0 {
-        left.push(Piece::new(format!("  {} not readable", sample.scan.denied), theme.style(Role::Warn), 9));
+        left.push(Piece::new(tr!("  {count} not readable", count = sample.scan.denied), theme.style(Role::Warn), 9));
     }
     if let Some(alert) = &status.alert {
         left.push(Piece::new(format!("  {alert}"), theme.style(Role::Warn), 1));
@@ -118,9 +118,9 @@ fn tape(taped: &Taped, theme: &Theme) -> Piece {
     let name = taped.path.file_name().unwrap_or_default();
     let name = escape(name.as_encoded_bytes());
     let text = if taped.problem.is_some() {
-        format!("  not recorded: {name}")
+        tr!("  not recorded: {name}", name)
     } else {
-        format!("  {} rec {name} {}", theme.pick("●", "*"), Bytes(taped.bytes))
+        tr!("  {sign} rec {name} {bytes}", sign = theme.pick("●", "*"), name, bytes = Bytes(taped.bytes))
     };
     Piece::new(text, theme.style(Role::Danger), 2)
 }
@@ -132,20 +132,24 @@ fn leak(snapshot: &Snapshot, theme: &Theme) -> Vec<Piece> {
         let growing = findings.first().filter(|finding| finding.judgement.verdict == Verdict::Growing);
         let muted = theme.style(Role::Muted);
         return growing.map_or_else(Vec::new, |growing| {
-            vec![Piece::new(format!("  growing: {} {}", finding::who(growing), finding::rate(growing)), muted, 6)]
+            vec![Piece::new(
+                tr!("  growing: {who} {rate}", who = finding::who(growing), rate = finding::rate(growing)),
+                muted,
+                6,
+            )]
         });
     };
     let style = theme.style(finding::role(Verdict::Leaking));
     let mut pieces = vec![
         Piece::new("  ", theme.style(Role::Text), 1),
-        Piece::new(format!("leak: {}", finding::who(leak)), style, 1),
+        Piece::new(tr!("leak: {who}", who = finding::who(leak)), style, 1),
         Piece::new(format!(" {}", finding::rate(leak)), style, 1),
     ];
     if let Some(meeting) = leak.ahead().filter(|meeting| meeting.in_ms < finding::NEVER_MS) {
-        pieces.push(Piece::new(format!(", {}", finding::becomes_full(meeting)), style, 2));
+        pieces.push(Piece::new(tr!(", {full}", full = finding::becomes_full(meeting)), style, 2));
     }
     if count > 1 {
-        pieces.push(Piece::new(format!("  and {} more", count - 1), theme.style(Role::Warn), 5));
+        pieces.push(Piece::new(tr!("  and {count} more", count = count - 1), theme.style(Role::Warn), 5));
     }
     pieces
 }
@@ -159,8 +163,8 @@ fn parts_of(meminfo: &Meminfo) -> [(Role, &'static str, u64); 4] {
     [
         (Role::Anon, "anon", known(meminfo.anon_pages)),
         (Role::Shmem, "shmem", known(meminfo.shmem)),
-        (Role::Kernel, "kernel", kernel.into_iter().map(known).sum()),
-        (Role::File, "cache", cache.saturating_sub(known(meminfo.shmem)) + known(meminfo.s_reclaimable)),
+        (Role::Kernel, tr!("kernel"), kernel.into_iter().map(known).sum()),
+        (Role::File, tr!("cache"), cache.saturating_sub(known(meminfo.shmem)) + known(meminfo.s_reclaimable)),
     ]
 }
 
@@ -173,8 +177,8 @@ fn draw_memory(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: &Theme)
     let meminfo = &system.meminfo;
     let Some(total) = meminfo.mem_total.value() else { return };
     let parts = parts_of(meminfo);
-    put(buf, area.x, area.y, 5, " Mem ", theme.style(Role::Title));
-    let bar = Rect::new(area.x + 5, area.y, meter_width(area), 1);
+    let label = put(buf, area.x, area.y, area.width, tr!(" Mem "), theme.style(Role::Title));
+    let bar = Rect::new(area.x + label, area.y, meter_width(area), 1);
     let drawn: Vec<Part> = parts.iter().map(|(role, _, amount)| Part { amount: *amount, role: *role }).collect();
     meter::draw(buf, bar, &drawn, total, theme);
     let text = theme.style(Role::Text);
@@ -191,15 +195,20 @@ fn draw_memory(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: &Theme)
     }
     match meminfo.mem_available {
         Reading::Value(available) => {
-            pieces.push(Piece::new(format!("  avail {}", Bytes(available)), text, 1));
+            pieces.push(Piece::new(tr!("  avail {available}", available = Bytes(available)), text, 1));
             pieces.extend(change(snapshot, "mem_available", theme));
         }
-        other => pieces.push(Piece::new(format!("  avail - ({})", other.explain().unwrap_or_default()), text, 1)),
+        other => pieces.push(Piece::new(tr!("  avail - ({why})", why = other.explain().unwrap_or_default()), text, 1)),
     }
     if let Reading::Value(Some(limit)) = &system.cgroup_limit {
         let share = limit.usage.saturating_sub(limit.inactive_file) as f64 * 100.0 / limit.limit.max(1) as f64;
         let role = if share >= 90.0 { Role::Danger } else { Role::Warn };
-        let shown = format!("  limit {}/{} {}", Bytes(limit.usage), Bytes(limit.limit), Percent(share));
+        let shown = tr!(
+            "  limit {usage}/{limit} {share}",
+            usage = Bytes(limit.usage),
+            limit = Bytes(limit.limit),
+            share = Percent(share)
+        );
         pieces.push(Piece::new(shown, theme.style(role), 2));
     }
     let account = snapshot.mark.as_ref().and_then(|_| Account::of(system));
@@ -244,12 +253,12 @@ fn draw_swap(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: &Theme) {
     let system = &snapshot.sample.system;
     let total = system.meminfo.swap_total.value().unwrap_or(0);
     let used = system.meminfo.swap_used().value().unwrap_or(0);
-    put(buf, area.x, area.y, 5, " Swp ", theme.style(Role::Title));
-    let bar = Rect::new(area.x + 5, area.y, meter_width(area), 1);
+    let label = put(buf, area.x, area.y, area.width, tr!(" Swp "), theme.style(Role::Title));
+    let bar = Rect::new(area.x + label, area.y, meter_width(area), 1);
     let (text, muted) = (theme.style(Role::Text), theme.style(Role::Muted));
     let mut pieces = Vec::new();
     if total == 0 {
-        put(buf, bar.x, bar.y, bar.width, "no swap", muted);
+        put(buf, bar.x, bar.y, bar.width, tr!("no swap"), muted);
         pieces.push(Piece::new("     ", text, 9));
     } else {
         meter::draw(buf, bar, &[Part { amount: used, role: Role::Swap }], total, theme);
@@ -259,7 +268,11 @@ fn draw_swap(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: &Theme) {
         pieces.extend(change(snapshot, "swap_used", theme));
         if let Reading::Value(rates) = snapshot.rates {
             let role = if rates.swap_in + rates.swap_out > 0.0 { Role::Warn } else { Role::Muted };
-            let shown = format!("  in {} out {}", BytesPerSecond(rates.swap_in), BytesPerSecond(rates.swap_out));
+            let shown = tr!(
+                "  in {swap_in} out {swap_out}",
+                swap_in = BytesPerSecond(rates.swap_in),
+                swap_out = BytesPerSecond(rates.swap_out)
+            );
             pieces.push(Piece::new(shown, theme.style(role), 4));
         }
     }
@@ -283,10 +296,15 @@ fn draw_swap(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: &Theme) {
     if let Reading::Value(kills) = system.vmstat.oom_kills
         && kills > 0
     {
-        pieces.push(Piece::new(format!("  OOM kills {kills}"), theme.style(Role::Danger), 5));
+        pieces.push(Piece::new(tr!("  OOM kills {kills}", kills), theme.style(Role::Danger), 5));
     }
     for zram in system.zram.iter().filter(|zram| zram.used > 0) {
-        let shown = format!("  {} {} in {}", zram.name.escaped(), Bytes(zram.original), Bytes(zram.used));
+        let shown = tr!(
+            "  {name} {original} in {used}",
+            name = zram.name.escaped(),
+            original = Bytes(zram.original),
+            used = Bytes(zram.used)
+        );
         pieces.push(Piece::new(shown, muted, 7));
     }
     put_pieces(buf, right_of(area, bar), pieces, Vec::new());
@@ -307,7 +325,7 @@ fn draw_history(buf: &mut Buffer, area: Rect, update: &Update, span: Duration, t
         label.x,
         label.y,
         label.width,
-        &format!("used, last {} min", span.as_secs() / 60),
+        &tr!("used, last {minutes} min", minutes = span.as_secs() / 60),
         theme.style(Role::Muted),
     );
     if let Some(full_in) = finding::memory_full_in(findings) {

@@ -39,7 +39,7 @@ impl App {
                 self.inspect = Some(Inspect::new(key, tab, &self.keymap));
                 self.screen = Screen::Inspect;
             }
-            None => self.say("select a process first", Role::Warn),
+            None => self.say(tr!("select a process first"), Role::Warn),
         }
     }
 
@@ -61,7 +61,7 @@ impl App {
     pub(super) fn open_sort_menu_of_inspect(&mut self) {
         match self.inspect.as_ref().and_then(Inspect::sort_menu) {
             Some(menu) => self.layers.push(Layer::Menu(menu)),
-            None => self.say("nothing is sorted here: the other tabs have columns", Role::Text),
+            None => self.say(tr!("nothing is sorted here: the other tabs have columns"), Role::Text),
         }
     }
 
@@ -70,7 +70,7 @@ impl App {
         let (Some(update), Some(inspect)) = (&self.update, &self.inspect) else { return };
         match update.snapshot.row_of(inspect.key()) {
             Some(row) => self.layers.push(Layer::Menu(menus::signal(&[target(&row)]))),
-            None => self.say(format!("{} has ended", inspect.key().pid), Role::Warn),
+            None => self.say(tr!("{pid} has ended", pid = inspect.key().pid), Role::Warn),
         }
     }
 

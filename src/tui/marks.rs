@@ -82,19 +82,19 @@ impl Marks {
     fn unknown(&self, name: &str) -> String {
         let names: Vec<&str> = self.kept.iter().map(|mark| mark.name.as_str()).collect();
         if names.is_empty() {
-            "there is no mark yet: m sets one".into()
+            tr!("there is no mark yet: m sets one").into()
         } else {
-            format!("there is no mark `{name}`: there are {}", names.join(", "))
+            tr!("there is no mark `{name}`: there are {names}", name, names = names.join(", "))
         }
     }
 
     fn rename(&mut self, from: &str, to: &str) -> Result<(), String> {
         let to = name_of(to);
         if to.is_empty() {
-            return Err("a mark needs a name".into());
+            return Err(tr!("a mark needs a name").into());
         }
         if from != to && self.find(&to).is_some() {
-            return Err(format!("there is a mark `{to}` already"));
+            return Err(tr!("there is a mark `{to}` already", to));
         }
         let place = self.kept.iter().position(|mark| mark.name == from).ok_or_else(|| self.unknown(from))?;
         let renamed = Arc::new(Mark { name: to, ..(*self.kept[place]).clone() });
@@ -123,22 +123,26 @@ impl Marks {
         let mut items: Vec<Item> = newest_first()
             .map(|mark| {
                 let age = span(now.since(mark.at) as f64);
-                let sign = if is_compared(mark) { ", compared with" } else { "" };
-                let note = format!("{age} ago, {} processes{sign}", mark.processes.len());
+                let sign = if is_compared(mark) { tr!(", compared with") } else { "" };
+                let note = tr!("{age} ago, {count} processes{sign}", age, count = mark.processes.len(), sign);
                 item(mark.name.clone(), note, MarkDeed::Compare(Some(mark.name.clone())))
             })
             .collect();
         let selected = newest_first().position(|mark| is_compared(mark)).unwrap_or(0);
-        items.push(item("none".into(), "no change is shown".into(), MarkDeed::Compare(None)));
-        items.push(item("new mark".into(), "this moment, called by its time".into(), MarkDeed::Set(None)));
+        items.push(item(tr!("none").into(), tr!("no change is shown").into(), MarkDeed::Compare(None)));
+        items.push(item(tr!("new mark").into(), tr!("this moment, called by its time").into(), MarkDeed::Set(None)));
         items.extend(newest_first().flat_map(|mark| {
             let name = || mark.name.clone();
             [
-                item(format!("rename {}", mark.name), "asks for its name".into(), MarkDeed::AskName(name())),
-                item(format!("drop {}", mark.name), "forgets it".into(), MarkDeed::Drop(name())),
+                item(
+                    tr!("rename {name}", name = mark.name),
+                    tr!("asks for its name").into(),
+                    MarkDeed::AskName(name()),
+                ),
+                item(tr!("drop {name}", name = mark.name), tr!("forgets it").into(), MarkDeed::Drop(name())),
             ]
         }));
-        Menu::new("compare with", items, selected)
+        Menu::new(tr!("compare with"), items, selected)
     }
 }
 
@@ -200,8 +204,12 @@ impl App {
             self.marks.looks.keep(update.snapshot.sample.at, look);
         }
         let keys = self.keymap.keys(super::action::Action::OpenMarkMenu).first().map_or("", String::as_str);
-        let more = if gone.is_empty() { String::new() } else { format!("; {} had to go for it", gone.join(", ")) };
-        self.say(format!("mark `{name}` is set, changes are since then ({keys} for others or none){more}"), Role::Good);
+        let more =
+            if gone.is_empty() { String::new() } else { tr!("; {gone} had to go for it", gone = gone.join(", ")) };
+        self.say(
+            tr!("mark `{name}` is set, changes are since then ({keys} for others or none){more}", name, keys, more),
+            Role::Good,
+        );
     }
 }
 

@@ -42,7 +42,7 @@ impl std::str::FromStr for Moment {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let refuse = || format!("`{text}` is no time: say 14:03, -10m, +1h, 2026-11-24 14:03, start or end");
+        let refuse = || tr!("`{text}` is no time: say 14:03, -10m, +1h, 2026-11-24 14:03, start or end", text);
         let span = |text: &str| parse_duration(text).map_err(|_| refuse());
         match text {
             "start" => return Ok(Self::Start),

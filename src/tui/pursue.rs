@@ -46,7 +46,7 @@ impl App {
         };
         self.screen = Screen::Processes;
         if was_hidden {
-            self.say("the filter that hid it was dropped", Role::Text);
+            self.say(tr!("the filter that hid it was dropped"), Role::Text);
         }
     }
 
@@ -59,7 +59,7 @@ impl App {
         } else if let Some(Ok(query)) = cgroup_filter(path).map(|text| Query::parse(&text)) {
             Some(query)
         } else {
-            self.say("this group has both kinds of quotes in its name: no filter can name it", Role::Warn);
+            self.say(tr!("this group has both kinds of quotes in its name: no filter can name it"), Role::Warn);
             return;
         };
         self.processes.set_filter(query);
@@ -80,7 +80,7 @@ impl App {
         let (is_back, is_here) = (direction == Direction::Previous, direction == Direction::Here);
         let word = self.search.clone();
         if !word.is_empty() && !self.cgroups.search(update, &word, is_back, is_here) {
-            self.say(format!("no group holds `{word}`"), Role::Warn);
+            self.say(tr!("no group holds `{word}`", word), Role::Warn);
         }
     }
 
@@ -94,7 +94,7 @@ impl App {
                 Some(row) => self.layers.push(Layer::Menu(menus::signal(&[target(&row)]))),
                 None => self.say(nobody(finding), Role::Warn),
             },
-            Subject::Group(_) => self.say("several processes: press enter and choose among them", Role::Warn),
+            Subject::Group(_) => self.say(tr!("several processes: press enter and choose among them"), Role::Warn),
             Subject::Machine => self.say(nobody(finding), Role::Warn),
         }
     }
@@ -120,9 +120,9 @@ fn cgroup_filter(path: &Text) -> Option<String> {
 pub(super) fn nobody(finding: &Finding) -> String {
     match finding.subject {
         Subject::Machine => {
-            format!("{}: no process owns it; enter shows where memory is", what(finding.quantity))
+            tr!("{quantity}: no process owns it; enter shows where memory is", quantity = what(finding.quantity))
         }
-        _ => format!("{} has ended", finding.name),
+        _ => tr!("{name} has ended", name = finding.name),
     }
 }
 

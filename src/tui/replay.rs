@@ -54,7 +54,7 @@ impl App {
             SPEEDS.iter().rev().find(|speed| **speed < self.speed)
         };
         self.speed = next.copied().unwrap_or(self.speed);
-        self.say(format!("{} s of the recording pass in one", self.speed), Role::Text);
+        self.say(tr!("{speed} s of the recording pass in one", speed = self.speed), Role::Text);
         if let (Temporality::Playing(_), Some(shown)) = (self.temporality, self.shown()) {
             self.temporality = Temporality::Playing(shown);
         }
@@ -63,7 +63,7 @@ impl App {
     pub(super) fn hunt(&mut self, is_forward: bool) {
         match self.shown() {
             Some(from) if self.is_replay() => self.temporality = Temporality::Hunting(Hunt { from, is_forward }),
-            _ => self.say("events are found in a recording: memtide record, memtide replay", Role::Warn),
+            _ => self.say(tr!("events are found in a recording: memtide record, memtide replay"), Role::Warn),
         }
     }
 
@@ -86,8 +86,8 @@ impl App {
                 self.temporality = Temporality::Past(update.timeline.shown);
                 match found {
                     Some(event) => self.say(event.text.clone(), Role::Text),
-                    None if hunt.is_forward => self.say("nothing more happens up to the end", Role::Warn),
-                    None => self.say("nothing happened before this", Role::Warn),
+                    None if hunt.is_forward => self.say(tr!("nothing more happens up to the end"), Role::Warn),
+                    None => self.say(tr!("nothing happened before this"), Role::Warn),
                 }
             }
             (Temporality::Playing(_), _) if update.timeline.later.is_none() && !replay.is_playing => {

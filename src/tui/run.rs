@@ -147,11 +147,11 @@ pub async fn run(mut app: App, mut ports: Ports, has_mouse: bool) -> io::Result<
                 Command::Record(begins) => (ports.record)(begins),
                 Command::Stop => (ports.stop)(),
                 Command::Save(settings) => match (ports.save)(&settings) {
-                    Ok(place) => app.say(format!("saved to {place}"), Role::Good),
+                    Ok(place) => app.say(tr!("saved to {place}", place), Role::Good),
                     Err(why) => app.say(why, Role::Danger),
                 },
                 Command::Suspend if !Terminal::has_shell() => {
-                    app.say("no shell waits here that could bring memtide back", Role::Warn);
+                    app.say(tr!("no shell waits here that could bring memtide back"), Role::Warn);
                 }
                 Command::Suspend => {
                     terminal.leave()?;

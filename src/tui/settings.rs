@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::lang::Lang;
 use crate::model::field::ProcessField;
 use crate::model::group::GroupBy;
 
@@ -39,6 +40,8 @@ pub struct Options {
     pub settings: Settings,
     /// Colours of the terminal.
     pub depth: Depth,
+    /// The language of the screen.
+    pub lang: Lang,
     /// Only ASCII may be sent.
     pub is_ascii: bool,
     /// Nothing may be changed.

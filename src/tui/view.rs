@@ -38,7 +38,14 @@ fn draw_all(app: &App, buf: &mut Buffer) {
     let screen = buf.area;
     let muted = app.theme.style(Role::Muted);
     if screen.width < LEAST.0 || screen.height < LEAST.1 {
-        put(buf, 0, 0, screen.width, &format!("too small: {}x{} needed", LEAST.0, LEAST.1), muted);
+        put(
+            buf,
+            0,
+            0,
+            screen.width,
+            &tr!("too small: {width}x{height} needed", width = LEAST.0, height = LEAST.1),
+            muted,
+        );
         return;
     }
     let Some(update) = &app.update else {
@@ -83,7 +90,7 @@ fn draw_all(app: &App, buf: &mut Buffer) {
 /// Before the first sample, or instead of it.
 fn draw_nothing_yet(app: &App, buf: &mut Buffer) {
     let screen = buf.area;
-    let text = app.alert.as_deref().unwrap_or(app.theme.pick("reading /proc …", "reading /proc ..."));
+    let text = app.alert.as_deref().unwrap_or(app.theme.pick(tr!("reading /proc …"), tr!("reading /proc ...")));
     let style = app.theme.style(if app.alert.is_some() { Role::Danger } else { Role::Muted });
     for (line, y) in wrap(text, screen.width - 2).iter().zip(screen.y..screen.bottom() - 1) {
         put(buf, screen.x + 1, y, screen.width - 2, line, style);
@@ -108,19 +115,19 @@ fn status(app: &App) -> Status {
     let interval = show_interval(app.interval());
     let shown = app.update.as_ref().map(|update| time_of_day(update.snapshot.sample.wall_ms)).unwrap_or_default();
     let (mode, is_unusual) = match app.temporality {
-        Temporality::Playing(_) => (format!(" REPLAY x{} ", app.speed), true),
-        Temporality::Hunting(_) => (" SEARCHING ".to_owned(), true),
-        _ if app.is_replay() => (" REPLAY ".to_owned(), true),
-        Temporality::Live => (format!("live {interval}"), false),
-        Temporality::Paused => (format!(" PAUSED at {shown} "), true),
-        Temporality::Past(_) => (format!(" PAST {shown} "), true),
+        Temporality::Playing(_) => (tr!(" REPLAY x{speed} ", speed = app.speed), true),
+        Temporality::Hunting(_) => (tr!(" SEARCHING ").to_owned(), true),
+        _ if app.is_replay() => (tr!(" REPLAY ").to_owned(), true),
+        Temporality::Live => (tr!("live {interval}", interval), false),
+        Temporality::Paused => (tr!(" PAUSED at {shown} ", shown), true),
+        Temporality::Past(_) => (tr!(" PAST {shown} ", shown), true),
     };
     let mode = match app.processes.group() {
-        Some(group) => format!("{mode}  by {}", group.word()),
+        Some(group) => tr!("{mode}  by {group}", mode, group = tr!(of group.word())),
         None => mode,
     };
-    let mode = if app.options.is_read_only { format!("{mode}  read-only") } else { mode };
-    let (mode, is_unusual) = if app.alert.is_some() { (" STOPPED ".to_owned(), true) } else { (mode, is_unusual) };
+    let mode = if app.options.is_read_only { tr!("{mode}  read-only", mode) } else { mode };
+    let (mode, is_unusual) = if app.alert.is_some() { (tr!(" STOPPED ").to_owned(), true) } else { (mode, is_unusual) };
     // A recording has a time of its own.
     let clock = match &app.update {
         Some(update) if update.replay.is_some() => moment(update.snapshot.sample.wall_ms),
@@ -133,97 +140,101 @@ fn status(app: &App) -> Status {
 fn hints(app: &App) -> Vec<(Action, &'static str)> {
     match (app.screen, app.temporality) {
         (Screen::Processes | Screen::Leaks | Screen::System | Screen::Cgroups, _) if app.is_replay() => vec![
-            (Action::Earlier, "earlier"),
-            (Action::Later, "later"),
-            (Action::Pause, if matches!(app.temporality, Temporality::Playing(_)) { "stop" } else { "play" }),
-            (Action::NextEvent, "next event"),
-            (Action::Jump, "go to"),
+            (Action::Earlier, tr!("earlier")),
+            (Action::Later, tr!("later")),
+            (Action::Pause, if matches!(app.temporality, Temporality::Playing(_)) { tr!("stop") } else { tr!("play") }),
+            (Action::NextEvent, tr!("next event")),
+            (Action::Jump, tr!("go to")),
             match app.screen {
-                Screen::System | Screen::Cgroups => (Action::Back, "back to the list"),
-                Screen::Leaks => (Action::ShowLeaks, "list"),
-                _ => (Action::ShowLeaks, "leaks"),
+                Screen::System | Screen::Cgroups => (Action::Back, tr!("back to the list")),
+                Screen::Leaks => (Action::ShowLeaks, tr!("list")),
+                _ => (Action::ShowLeaks, tr!("leaks")),
             },
-            (Action::Filter, "filter"),
-            (Action::Help, "help"),
-            (Action::Quit, "quit"),
+            (Action::Filter, tr!("filter")),
+            (Action::Help, tr!("help")),
+            (Action::Quit, tr!("quit")),
         ],
         (Screen::Processes, Temporality::Past(_)) => vec![
-            (Action::Earlier, "earlier"),
-            (Action::Later, "later"),
-            (Action::MuchEarlier, "-1 min"),
-            (Action::MuchLater, "+1 min"),
-            (Action::GoLive, "live"),
-            (Action::OpenDetails, "details"),
-            (Action::Quit, "quit"),
+            (Action::Earlier, tr!("earlier")),
+            (Action::Later, tr!("later")),
+            (Action::MuchEarlier, tr!("-1 min")),
+            (Action::MuchLater, tr!("+1 min")),
+            (Action::GoLive, tr!("live")),
+            (Action::OpenDetails, tr!("details")),
+            (Action::Quit, tr!("quit")),
         ],
-        (Screen::Processes, _) => ACTIONS.iter().filter_map(|spec| Some((spec.action, spec.bar?))).collect(),
+        (Screen::Processes, _) => ACTIONS.iter().filter_map(|spec| Some((spec.action, tr!(of spec.bar?)))).collect(),
         (Screen::Cgroups, Temporality::Past(_)) => vec![
-            (Action::GoLive, "live"),
-            (Action::Back, "back to the list"),
-            (Action::Earlier, "earlier"),
-            (Action::Later, "later"),
-            (Action::Quit, "quit"),
+            (Action::GoLive, tr!("live")),
+            (Action::Back, tr!("back to the list")),
+            (Action::Earlier, tr!("earlier")),
+            (Action::Later, tr!("later")),
+            (Action::Quit, tr!("quit")),
         ],
         (Screen::Cgroups, _) => vec![
-            (Action::Back, "back to the list"),
-            (Action::OpenDetails, "processes"),
-            (Action::Filter, "filter"),
-            (Action::OpenSortMenu, "sort"),
-            (Action::ToggleFold, "fold"),
-            (Action::ToggleTree, "tree"),
-            (Action::SetMark, "mark"),
-            (Action::Help, "help"),
-            (Action::Quit, "quit"),
+            (Action::Back, tr!("back to the list")),
+            (Action::OpenDetails, tr!("processes")),
+            (Action::Filter, tr!("filter")),
+            (Action::OpenSortMenu, tr!("sort")),
+            (Action::ToggleFold, tr!("fold")),
+            (Action::ToggleTree, tr!("tree")),
+            (Action::SetMark, tr!("mark")),
+            (Action::Help, tr!("help")),
+            (Action::Quit, tr!("quit")),
         ],
         (Screen::Leaks, Temporality::Past(_)) => vec![
-            (Action::Back, "back to the list"),
-            (Action::OpenDetails, "show process"),
-            (Action::Earlier, "earlier"),
-            (Action::Later, "later"),
-            (Action::GoLive, "live"),
-            (Action::Quit, "quit"),
+            (Action::Back, tr!("back to the list")),
+            (Action::OpenDetails, tr!("show process")),
+            (Action::Earlier, tr!("earlier")),
+            (Action::Later, tr!("later")),
+            (Action::GoLive, tr!("live")),
+            (Action::Quit, tr!("quit")),
         ],
         (Screen::Leaks, _) => vec![
-            (Action::Back, "back to the list"),
-            (Action::OpenDetails, "show process"),
-            (Action::Signal, "signal"),
-            (Action::DropCaches, "drop caches"),
-            (Action::Earlier, "past"),
-            (Action::Help, "help"),
-            (Action::Quit, "quit"),
+            (Action::Back, tr!("back to the list")),
+            (Action::OpenDetails, tr!("show process")),
+            (Action::Signal, tr!("signal")),
+            (Action::DropCaches, tr!("drop caches")),
+            (Action::Earlier, tr!("past")),
+            (Action::Help, tr!("help")),
+            (Action::Quit, tr!("quit")),
         ],
         (Screen::Inspect, Temporality::Past(_)) => vec![
-            (Action::Back, "back"),
-            (Action::NextTab, "next"),
-            (Action::Earlier, "earlier"),
-            (Action::Later, "later"),
-            (Action::GoLive, "live"),
-            (Action::Quit, "quit"),
+            (Action::Back, tr!("back")),
+            (Action::NextTab, tr!("next")),
+            (Action::Earlier, tr!("earlier")),
+            (Action::Later, tr!("later")),
+            (Action::GoLive, tr!("live")),
+            (Action::Quit, tr!("quit")),
         ],
         (Screen::Inspect, _) => {
             let is_table = app.inspect.as_ref().is_some_and(Inspect::is_table);
-            let sort = is_table.then_some((Action::OpenSortMenu, "sort"));
-            let before = [(Action::Back, "back"), (Action::NextTab, "next")];
-            let after =
-                [(Action::Signal, "signal"), (Action::Earlier, "past"), (Action::Help, "help"), (Action::Quit, "quit")];
-            let heap = is_node_runtime(app).then_some((Action::HeapSnapshot, "heap snapshot"));
+            let sort = is_table.then_some((Action::OpenSortMenu, tr!("sort")));
+            let before = [(Action::Back, tr!("back")), (Action::NextTab, tr!("next"))];
+            let after = [
+                (Action::Signal, tr!("signal")),
+                (Action::Earlier, tr!("past")),
+                (Action::Help, tr!("help")),
+                (Action::Quit, tr!("quit")),
+            ];
+            let heap = is_node_runtime(app).then_some((Action::HeapSnapshot, tr!("heap snapshot")));
             before.into_iter().chain(sort).chain(heap).chain(after).collect()
         }
         (Screen::Heap, _) => super::heap::hints(app),
         (Screen::System, _) => vec![
-            (Action::Back, "back to the list"),
-            (Action::NextTab, "next section"),
-            (Action::MoveDown, "scroll"),
-            (Action::DropCaches, "drop caches"),
-            (Action::Earlier, "past"),
-            (Action::Help, "help"),
-            (Action::Quit, "quit"),
+            (Action::Back, tr!("back to the list")),
+            (Action::NextTab, tr!("next section")),
+            (Action::MoveDown, tr!("scroll")),
+            (Action::DropCaches, tr!("drop caches")),
+            (Action::Earlier, tr!("past")),
+            (Action::Help, tr!("help")),
+            (Action::Quit, tr!("quit")),
         ],
         _ => vec![
-            (Action::Back, "back to the list"),
-            (Action::MoveDown, "scroll"),
-            (Action::Help, "help"),
-            (Action::Quit, "quit"),
+            (Action::Back, tr!("back to the list")),
+            (Action::MoveDown, tr!("scroll")),
+            (Action::Help, tr!("help")),
+            (Action::Quit, tr!("quit")),
         ],
     }
 }

@@ -61,7 +61,7 @@ impl Face {
             let root = ProcRoot::recorded(std::path::Path::new("/nonexistent"));
             let caches = Caches { clean: Some(168 << 20), slab: Some(25 << 20) };
             let mut plan = plan(effect, &root, caches);
-            plan.effects.retain(|line| !line.starts_with("CAUTION"));
+            plan.effects.retain(|line| !line.starts_with("CAUTION") && !line.starts_with("警告"));
             plan.refusal.clone_from(&refusal);
             plan
         };

@@ -13,14 +13,14 @@ pub(super) fn reclaim(group: &GroupTarget, amount: Option<u64>, root: &ProcRoot)
     let file = reclaim_file(group.version);
     let is_v1 = group.version == CgroupVersion::V1;
     let much = match amount {
-        Some(amount) => format!("up to {}", Bytes(amount)),
-        None => "all that it can".into(),
+        Some(amount) => tr!("up to {amount}", amount = Bytes(amount)),
+        None => tr!("all that it can").into(),
     };
     let has_swap = std::fs::read_to_string(root.proc.join("swaps")).is_ok_and(|text| text.lines().count() > 1);
     let how = if has_swap {
-        "clean file cache is dropped, and anonymous memory goes to swap"
+        tr!("clean file cache is dropped, and anonymous memory goes to swap")
     } else {
-        "there is no swap, so that only file cache can go"
+        tr!("there is no swap, so that only file cache can go")
     };
     let mut refusal = refusal(group, root, file, || match amount {
         Some(bytes) => bytes.to_string(),
@@ -29,26 +29,27 @@ pub(super) fn reclaim(group: &GroupTarget, amount: Option<u64>, root: &ProcRoot)
     });
     if is_v1 && amount.is_some() {
         refusal = Some(Refusal {
-            reason: "cgroup v1 can only give back all that it can, not an amount: ask for `all`.".into(),
+            reason: tr!("cgroup v1 can only give back all that it can, not an amount: ask for `all`.").into(),
             command: String::new(),
         });
     }
     Plan {
         title: match amount {
-            Some(amount) => format!("reclaim {} of {}?", Bytes(amount), group.path.escaped()),
-            None => format!("reclaim what can be taken of {}?", group.path.escaped()),
+            Some(amount) => tr!("reclaim {amount} of {path}?", amount = Bytes(amount), path = group.path.escaped()),
+            None => tr!("reclaim what can be taken of {path}?", path = group.path.escaped()),
         },
         targets: targets(group, root, None),
         effects: vec![
-            format!("The kernel takes {much} from the group: {how}."),
-            "Nobody ends and no limit changes. It can be stopped: X, or Ctrl-C of memtide act.".into(),
+            tr!("The kernel takes {much} from the group: {how}.", much, how),
+            tr!("Nobody ends and no limit changes. It can be stopped: X, or Ctrl-C of memtide act.").into(),
         ],
-        needs: format!(
-            "that {file} may be written: root, or who owns the group{}.",
-            if is_v1 { "" } else { "; Linux 5.19" }
+        needs: tr!(
+            "that {file} may be written: root, or who owns the group{since}.",
+            file,
+            since = if is_v1 { "" } else { "; Linux 5.19" }
         ),
-        risk: "what is needed again is read from disk or swap: the group is slower until it is back.".into(),
-        undo: "none, and none is needed: its memory returns as it is used.".into(),
+        risk: tr!("what is needed again is read from disk or swap: the group is slower until it is back.").into(),
+        undo: tr!("none, and none is needed: its memory returns as it is used.").into(),
         refusal,
     }
 }
@@ -62,29 +63,36 @@ pub(super) fn bound(group: &GroupTarget, knob: Knob, to: Option<u64>, root: &Pro
     let now = limit(root, group, knob);
     let mut effects = vec![match (knob, to) {
         (_, None) => {
-            format!("{} has no {name} of its own any more; what bounds its ancestors still does.", group.path.escaped())
+            tr!(
+                "{path} has no {name} of its own any more; what bounds its ancestors still does.",
+                path = group.path.escaped(),
+                name
+            )
         }
         (Knob::High, Some(to)) => {
-            format!("Above {} the group is slowed down and its memory reclaimed. Nobody is killed.", Bytes(to))
+            tr!("Above {to} the group is slowed down and its memory reclaimed. Nobody is killed.", to = Bytes(to))
         }
         (Knob::Max, Some(to)) => {
-            format!(
-                "Above {} its memory is reclaimed, and where that is not enough, one of its processes is killed.",
-                Bytes(to)
+            tr!(
+                "Above {to} its memory is reclaimed, and where that is not enough, one of its processes is killed.",
+                to = Bytes(to)
             )
         }
     }];
     effects.extend(beyond(group, knob, to, root));
     if is_member(root, group, std::process::id()) {
-        effects.push("CAUTION: memtide itself, and with it your session, is in this group.".into());
+        effects.push(tr!("CAUTION: memtide itself, and with it your session, is in this group.").into());
     }
     let membership = Membership { memory: group.path.clone(), managed: group.path.clone(), version: group.version };
     if let Some(unit) = membership.unit() {
         let property = if knob == Knob::High { "MemoryHigh" } else { "MemoryMax" };
         let value = to.map_or_else(|| "infinity".into(), |to| to.to_string());
-        effects.push(format!(
-            "It holds until {unit} is started anew; for good: systemctl set-property {} {property}={value}",
-            quote(&unit)
+        effects.push(tr!(
+            "It holds until {unit} is started anew; for good: systemctl set-property {quoted} {property}={value}",
+            unit,
+            quoted = quote(&unit),
+            property,
+            value
         ));
     }
     let refusal = match file {
@@ -94,20 +102,20 @@ pub(super) fn bound(group: &GroupTarget, knob: Knob, to: Option<u64>, root: &Pro
         None => Some(Refusal { reason: NO_HIGH.into(), command: String::new() }),
     };
     Plan {
-        title: format!("set {name} of {} to {}?", group.path.escaped(), show_limit(to)),
+        title: tr!("set {name} of {path} to {to}?", name, path = group.path.escaped(), to = show_limit(to)),
         targets: targets(group, root, Some((name, now))),
         effects,
-        needs: format!("that {} may be written: root, or who owns the group.", file.unwrap_or(name)),
+        needs: tr!("that {filename} may be written: root, or who owns the group.", filename = file.unwrap_or(name)),
         risk: match (knob, to) {
-            (_, None) => "it can take all the memory there is.".into(),
-            (Knob::High, _) => "a group that can't get below it stands almost still.".into(),
-            (Knob::Max, _) => "the OOM killer's choice in the group is not always the leak.".into(),
+            (_, None) => tr!("it can take all the memory there is.").into(),
+            (Knob::High, _) => tr!("a group that can't get below it stands almost still.").into(),
+            (Knob::Max, _) => tr!("the OOM killer's choice in the group is not always the leak.").into(),
         },
         undo: match now {
             Some(Cap(now)) => {
-                format!("back to {}: by u, or by the command that is shown with what came of it.", show_limit(now))
+                tr!("back to {now}: by u, or by the command that is shown with what came of it.", now = show_limit(now))
             }
-            None => "what it is now can't be read.".into(),
+            None => tr!("what it is now can't be read.").into(),
         },
         refusal,
     }
@@ -127,16 +135,24 @@ fn beyond(group: &GroupTarget, knob: Knob, to: Option<u64>, root: &ProcRoot) -> 
     let over = used.checked_sub(to).filter(|over| *over > 0)?;
     let (used, beyond) = (Bytes(used), Bytes(over));
     Some(match knob {
-        Knob::High => format!("It uses {used} now: {beyond} have to go first, and its processes wait for that."),
+        Knob::High => {
+            tr!("It uses {used} now: {beyond} have to go first, and its processes wait for that.", used, beyond)
+        }
         Knob::Max if over <= now.cache.unwrap_or(0) => {
-            format!("It uses {used} now: {beyond} have to go at once, which its file cache covers.")
+            tr!("It uses {used} now: {beyond} have to go at once, which its file cache covers.", used, beyond)
         }
         Knob::Max if group.version == CgroupVersion::V1 => {
-            format!("It uses {used} now: unless swap takes {beyond} the kernel refuses (EBUSY) and nothing changes.")
+            tr!(
+                "It uses {used} now: unless swap takes {beyond} the kernel refuses (EBUSY) and nothing changes.",
+                used,
+                beyond
+            )
         }
         Knob::Max => {
-            format!(
-                "CAUTION: it uses {used} now: unless swap takes {beyond} at once, its processes are killed until it fits."
+            tr!(
+                "CAUTION: it uses {used} now: unless swap takes {beyond} at once, its processes are killed until it fits.",
+                used,
+                beyond
             )
         }
     })
@@ -162,20 +178,21 @@ fn targets(group: &GroupTarget, root: &ProcRoot, knob: Option<(&str, Option<Cap>
     let now = Used::read(group, root);
     let show = |bytes: Option<u64>| bytes.map_or_else(|| "-".into(), |bytes| Bytes(bytes).to_string());
     let members = folder(root, group).and_then(|folder| std::fs::read_to_string(folder.join("cgroup.procs")).ok());
-    let members = members.map_or_else(String::new, |text| format!("  {} processes", text.lines().count()));
-    let mut line = format!(
-        "{}  {} in use, {} of it file cache, {} in swap{members}",
-        group.path.escaped(),
-        show(now.ram),
-        show(now.cache),
-        show(now.swap)
+    let members = members.map_or_else(String::new, |text| tr!("  {count} processes", count = text.lines().count()));
+    let mut line = tr!(
+        "{path}  {ram} in use, {cache} of it file cache, {swap} in swap{members}",
+        path = group.path.escaped(),
+        ram = show(now.ram),
+        cache = show(now.cache),
+        swap = show(now.swap),
+        members
     );
     if let Some((name, limit)) = knob {
         let limit = limit.map_or_else(|| "unknown".into(), |Cap(limit)| show_limit(limit));
-        line.extend(["  ", name, " is ", &limit, " now"]);
+        line.push_str(&tr!("  {name} is {limit} now", name, limit));
     }
     let mut targets = vec![line];
-    targets.extend(group.via.as_ref().map(|via| format!("the group of {}", describe(via, root))));
+    targets.extend(group.via.as_ref().map(|via| tr!("the group of {who}", who = describe(via, root))));
     targets
 }
 
@@ -188,7 +205,10 @@ fn refusal(group: &GroupTarget, root: &ProcRoot, file: &str, value: impl FnOnce(
     let refuse = |reason: String, command: String| Some(Refusal { reason, command });
     let Some(folder) = folder(root, group) else {
         return refuse(
-            format!("{} can't be seen from here: it is gone, or lies outside of this container.", group.path.escaped()),
+            tr!(
+                "{path} can't be seen from here: it is gone, or lies outside of this container.",
+                path = group.path.escaped()
+            ),
             String::new(),
         );
     };
@@ -196,17 +216,18 @@ fn refusal(group: &GroupTarget, root: &ProcRoot, file: &str, value: impl FnOnce(
     let command = || format!("echo {} | sudo tee {}", value(), quote(&path.to_string_lossy()));
     match may_write(&path).err()? {
         Missing::Privilege => refuse(
-            "Not permitted: it takes root, or who owns the group. Run this, or memtide under sudo:".into(),
+            tr!("Not permitted: it takes root, or who owns the group. Run this, or memtide under sudo:").into(),
             command(),
         ),
         Missing::ReadOnly => refuse(
-            "Not permitted: the control groups are read-only here (a container). Run this on the host:".into(),
+            tr!("Not permitted: the control groups are read-only here (a container). Run this on the host:").into(),
             command(),
         ),
         Missing::Absent => refuse(
-            format!(
-                "{} has no {file}: it is the root of what is seen here, the memory controller is not on, or the kernel is older.",
-                group.path.escaped()
+            tr!(
+                "{path} has no {file}: it is the root of what is seen here, the memory controller is not on, or the kernel is older.",
+                path = group.path.escaped(),
+                file
             ),
             String::new(),
         ),

@@ -22,31 +22,31 @@ pub(super) fn snapshot(target: &Target, file: &str, options: Options, root: &Pro
             } else {
                 String::new()
             };
-            let reason = format!("Refused: {}.", error.text);
+            let reason = tr!("Refused: {text}.", text = error.text);
             Plan { refusal: Some(Refusal { reason, command }), ..Plan::default() }
         }
     };
-    plan.title = format!("take a heap snapshot of process {}?", target.key.pid);
+    plan.title = tr!("take a heap snapshot of process {pid}?", pid = target.key.pid);
     plan.targets = vec![describe(target, root)];
-    plan.needs = "its own user or root, with the right to ptrace it; Node.js.".into();
-    plan.undo = "delete the file.".into();
+    plan.needs = tr!("its own user or root, with the right to ptrace it; Node.js.").into();
+    plan.undo = tr!("delete the file.").into();
     plan
 }
 
 /// The statistics of a V8 heap: nothing happens but that its inspector may have to be opened.
 pub fn statistics(target: &Target, root: &ProcRoot) -> (Plan, Option<Way>) {
     let mut plan = Plan {
-        title: format!("open the inspector of process {} for its statistics?", target.key.pid),
+        title: tr!("open the inspector of process {pid} for its statistics?", pid = target.key.pid),
         targets: vec![describe(target, root)],
-        effects: vec![OPENS.into()],
-        needs: "its own user or root, with the right to ptrace it; Node.js.".into(),
-        risk: OWN_HANDLER.trim_start().into(),
+        effects: vec![tr!(of OPENS).into()],
+        needs: tr!("its own user or root, with the right to ptrace it; Node.js.").into(),
+        risk: tr!(of OWN_HANDLER).trim_start().into(),
         ..Plan::default()
     };
     match look(root, target, None, true) {
         Ok(look) => (plan, Some(look.way)),
         Err(error) => {
-            plan.refusal = Some(Refusal { reason: format!("Refused: {}.", error.text), command: String::new() });
+            plan.refusal = Some(Refusal { reason: tr!("Refused: {text}.", text = error.text), command: String::new() });
             (plan, None)
         }
     }
@@ -55,58 +55,65 @@ pub fn statistics(target: &Target, root: &ProcRoot) -> (Plan, Option<Way>) {
 /// The histogram of a JVM's classes.
 pub fn histogram(target: &Target, all: bool, root: &ProcRoot) -> Plan {
     let first = if all {
-        "All objects are counted, garbage too, without a collection."
+        tr!("All objects are counted, garbage too, without a collection.")
     } else {
-        "A full collection runs, then the live objects are counted."
+        tr!("A full collection runs, then the live objects are counted.")
     };
     let plan = Plan {
-        title: format!("count the objects of JVM {} by class?", target.key.pid),
-        effects: vec![first.into(), "A socket /tmp/.java_pidN stays in its /tmp, as after jcmd.".into()],
-        risk: "all its threads stand still meanwhile, on a large heap for seconds.".into(),
-        undo: "none, and none is needed.".into(),
+        title: tr!("count the objects of JVM {pid} by class?", pid = target.key.pid),
+        effects: vec![first.into(), tr!("A socket /tmp/.java_pidN stays in its /tmp, as after jcmd.").into()],
+        risk: tr!("all its threads stand still meanwhile, on a large heap for seconds.").into(),
+        undo: tr!("none, and none is needed.").into(),
         ..Plan::default()
     };
     let command = format!("sudo -u {} jcmd {} GC.class_histogram", quote(&target.user), target.key.pid);
     super::process::of_jvm(target, root, plan, command)
 }
 
-const OPENS: &str = "SIGUSR1 opens its inspector on the loopback, where any program of this machine can command it; it is \
-                     closed again afterwards. The program writes a line about it to its stderr.";
+const OPENS: &str = key!(
+    "SIGUSR1 opens its inspector on the loopback, where any program of this machine can command it; it is \
+                     closed again afterwards. The program writes a line about it to its stderr."
+);
 
 const OWN_HANDLER: &str =
-    " A program that handles SIGUSR1 itself does what it does then instead, which can't be seen from outside.";
+    key!(" A program that handles SIGUSR1 itself does what it does then instead, which can't be seen from outside.");
 
 fn effects(look: &Look, file: &str) -> Vec<String> {
     let how = match look.way {
         Way::Open(address) | Way::Opened(address) => {
-            format!("Its inspector listens on {address} already: it is asked for the snapshot and stays as it is.")
+            tr!("Its inspector listens on {address} already: it is asked for the snapshot and stays as it is.", address)
         }
-        Way::Writes(signal) => format!(
-            "SIG{} makes it write the snapshot to its own folder (--heapsnapshot-signal); the file is moved from there.",
-            signal::name(signal)
+        Way::Writes(signal) => tr!(
+            "SIG{signal} makes it write the snapshot to its own folder (--heapsnapshot-signal); the file is moved from there.",
+            signal = signal::name(signal)
         ),
-        Way::Opens => OPENS.into(),
+        Way::Opens => tr!(of OPENS).into(),
     };
     vec![
         how,
-        format!(
-            "The live objects of its heap (at most {}, garbage included) are written to {file}, up to about {} large, for you \
+        tr!(
+            "The live objects of its heap (at most {heap}, garbage included) are written to {file}, up to about {disk} large, for you \
              alone to read.",
-            Bytes(look.heap),
-            Bytes(look.disk)
+            heap = Bytes(look.heap),
+            file,
+            disk = Bytes(look.disk)
         ),
-        format!("It takes up to about {} of memory beside the heap until it is written.", Bytes(look.memory)),
+        tr!(
+            "It takes up to about {memory} of memory beside the heap until it is written.",
+            memory = Bytes(look.memory)
+        ),
     ]
 }
 
 fn risk(way: Way) -> String {
     let own = match way {
-        Way::Opens => OWN_HANDLER,
+        Way::Opens => tr!(of OWN_HANDLER),
         _ => "",
     };
-    format!(
+    tr!(
         "its program stands still meanwhile, for up to a second for each 5 MB of heap; the file holds whatever the program \
-         knows, secrets too.{own}"
+         knows, secrets too.{own}",
+        own
     )
 }
 

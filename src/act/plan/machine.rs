@@ -13,28 +13,29 @@ use crate::units::Bytes;
 
 pub(super) fn drop_caches(level: DropLevel, root: &ProcRoot, caches: Caches) -> Plan {
     Plan {
-        title: "drop caches?".into(),
-        targets: vec![format!("this machine: sync, then vm.drop_caches={}", number(level))],
+        title: tr!("drop caches?").into(),
+        targets: vec![tr!("this machine: sync, then vm.drop_caches={level}", level = number(level))],
         effects: drop_effects(level, caches),
-        needs: "root, and a /proc/sys that can be written.".into(),
-        risk: "files are read from disk again: the machine may be slower for minutes. No data is lost.".into(),
-        undo: "none, and none is needed: caches fill by themselves.".into(),
+        needs: tr!("root, and a /proc/sys that can be written.").into(),
+        risk: tr!("files are read from disk again: the machine may be slower for minutes. No data is lost.").into(),
+        undo: tr!("none, and none is needed: caches fill by themselves.").into(),
         refusal: drop_refusal(level, root),
     }
 }
 
 fn drop_effects(level: DropLevel, caches: Caches) -> Vec<String> {
-    let show = |bytes: Option<u64>| bytes.map_or_else(|| "an unknown amount".into(), |bytes| Bytes(bytes).to_string());
-    let mut effects = vec!["Dirty pages are written to disk first (sync), which can take a while.".to_owned()];
+    let show =
+        |bytes: Option<u64>| bytes.map_or_else(|| tr!("an unknown amount").into(), |bytes| Bytes(bytes).to_string());
+    let mut effects = vec![tr!("Dirty pages are written to disk first (sync), which can take a while.").to_owned()];
     if level != DropLevel::Slab {
-        effects.push(format!("Frees up to {} of clean page cache.", show(caches.clean)));
+        effects.push(tr!("Frees up to {clean} of clean page cache.", clean = show(caches.clean)));
     }
     if level != DropLevel::PageCache {
-        effects.push(format!("Frees part of {} of reclaimable slab (dentries and inodes).", show(caches.slab)));
+        effects.push(tr!("Frees part of {slab} of reclaimable slab (dentries and inodes).", slab = show(caches.slab)));
     }
     effects.push(
-        "Frees nothing that a process allocated, no shared memory, no tmpfs, no mapped code in use: MemAvailable, which \
-         counts caches as free already, hardly moves."
+        tr!("Frees nothing that a process allocated, no shared memory, no tmpfs, no mapped code in use: MemAvailable, which \
+         counts caches as free already, hardly moves.")
             .into(),
     );
     effects
@@ -43,9 +44,9 @@ fn drop_effects(level: DropLevel, caches: Caches) -> Vec<String> {
 fn drop_refusal(level: DropLevel, root: &ProcRoot) -> Option<Refusal> {
     let command = format!("sudo sh -c 'sync; sysctl -w vm.drop_caches={}'", number(level));
     let reason = match may_write(&root.proc.join("sys/vm/drop_caches")).err()? {
-        Missing::Privilege => "Not permitted: it takes root. Run this, or memtide under sudo:",
-        Missing::ReadOnly => "Not permitted: /proc/sys is read-only here (a container). Run this on the host:",
-        Missing::Absent => "This kernel or container has no vm.drop_caches. Run this on the host:",
+        Missing::Privilege => tr!("Not permitted: it takes root. Run this, or memtide under sudo:"),
+        Missing::ReadOnly => tr!("Not permitted: /proc/sys is read-only here (a container). Run this on the host:"),
+        Missing::Absent => tr!("This kernel or container has no vm.drop_caches. Run this on the host:"),
     };
     Some(Refusal { reason: reason.into(), command })
 }
@@ -54,24 +55,29 @@ pub(super) fn recycle_swap(root: &ProcRoot) -> Plan {
     let devices = devices(root);
     let names: Vec<String> =
         devices.iter().map(|device| quote(&String::from_utf8_lossy(device.path.as_bytes()))).collect();
-    let targets = devices
-        .iter()
-        .map(|device| format!("{}  {} of {} used", device.path.escaped(), Bytes(device.used), Bytes(device.size)));
+    let targets = devices.iter().map(|device| {
+        tr!(
+            "{path}  {used} of {size} used",
+            path = device.path.escaped(),
+            used = Bytes(device.used),
+            size = Bytes(device.size)
+        )
+    });
     Plan {
-        title: "recycle swap?".into(),
+        title: tr!("recycle swap?").into(),
         targets: targets.collect(),
         effects: vec![
-            "Takes each device out of use (swapoff), which reads back into RAM all that lies there, and back into use \
-             (swapon)."
+            tr!("Takes each device out of use (swapoff), which reads back into RAM all that lies there, and back into use \
+             (swapon).")
                 .into(),
-            "It can take minutes, with progress told; X, or Ctrl-C of memtide act, stops it, and the device stays in use.".into(),
-            "It stops by itself where memory runs short.".into(),
+            tr!("It can take minutes, with progress told; X, or Ctrl-C of memtide act, stops it, and the device stays in use.").into(),
+            tr!("It stops by itself where memory runs short.").into(),
         ],
-        needs: "CAP_SYS_ADMIN (root), swapoff and swapon; MemAvailable has to cover what is in swap.".into(),
-        risk: "a control group near its limit may meet it as its pages return; priorities are kept, other options of \
-               swapon (discard) are not."
+        needs: tr!("CAP_SYS_ADMIN (root), swapoff and swapon; MemAvailable has to cover what is in swap.").into(),
+        risk: tr!("a control group near its limit may meet it as its pages return; priorities are kept, other options of \
+               swapon (discard) are not.")
             .into(),
-        undo: "none: the kernel swaps out again what it has to.".into(),
+        undo: tr!("none: the kernel swaps out again what it has to.").into(),
         refusal: recycle_refusal(root, &names, has_capability(CapabilitySet::SYS_ADMIN)),
     }
 }
@@ -79,19 +85,19 @@ pub(super) fn recycle_swap(root: &ProcRoot) -> Plan {
 fn recycle_refusal(root: &ProcRoot, names: &[String], has_right: bool) -> Option<Refusal> {
     let refuse = |reason: String, command: String| Some(Refusal { reason, command });
     if names.is_empty() {
-        return refuse("There is no swap to recycle.".into(), String::new());
+        return refuse(tr!("There is no swap to recycle.").into(), String::new());
     }
     match Room::read(root) {
-        None => return refuse("MemAvailable is not known: nothing says whether it fits.".into(), String::new()),
-        Some(space) if space.used == 0 => return refuse("Nothing lies in swap.".into(), String::new()),
+        None => return refuse(tr!("MemAvailable is not known: nothing says whether it fits.").into(), String::new()),
+        Some(space) if space.used == 0 => return refuse(tr!("Nothing lies in swap.").into(), String::new()),
         Some(space) if !space.is_enough() => {
             return refuse(
-                format!(
-                    "Refused: {} lies in swap, {} is available and {} of that is to stay free: the OOM killer would \
+                tr!(
+                    "Refused: {used} lies in swap, {available} is available and {reserve} of that is to stay free: the OOM killer would \
                      come first. Free memory, then try again.",
-                    Bytes(space.used),
-                    Bytes(space.available),
-                    Bytes(space.reserve)
+                    used = Bytes(space.used),
+                    available = Bytes(space.available),
+                    reserve = Bytes(space.reserve)
                 ),
                 String::new(),
             );
@@ -103,7 +109,7 @@ fn recycle_refusal(root: &ProcRoot, names: &[String], has_right: bool) -> Option
     }
     let names = names.join(" ");
     refuse(
-        "Not permitted: it takes root. Run this, or memtide under sudo:".into(),
+        tr!("Not permitted: it takes root. Run this, or memtide under sudo:").into(),
         format!("sudo sh -c 'for d in \"$@\"; do swapoff \"$d\" && swapon \"$d\"; done' sh {names}"),
     )
 }

@@ -34,15 +34,15 @@ impl Caches {
 
 /// Why nothing may be changed where the files are a recorded tree's: its pids are strangers' on this machine.
 pub(super) fn not_here(root: &ProcRoot) -> Option<&'static str> {
-    const WHY: &str = "Refused: this is a recorded tree and not the running machine. Nothing is done to either.";
-    (!root.is_live).then_some(WHY)
+    const WHY: &str = key!("Refused: this is a recorded tree and not the running machine. Nothing is done to either.");
+    (!root.is_live).then(|| tr!(of WHY))
 }
 
 /// Why an effect is refused whatever the rights. Of signals every target is looked at when it is sent.
 pub(super) fn refused_whoever_asks(effect: &Effect) -> Option<String> {
     match effect {
         Effect::OomScoreAdj { target, .. } | Effect::Limit { target, .. } if target.key.pid <= 1 => {
-            Some("Pid 1 is refused: the machine, or the container, stands on it. If you mean it, run:".into())
+            Some(tr!("Pid 1 is refused: the machine, or the container, stands on it. If you mean it, run:").into())
         }
         _ => None,
     }
@@ -77,7 +77,13 @@ pub fn plan(effect: &Effect, root: &ProcRoot, caches: Caches) -> Plan {
 fn describe(target: &Target, root: &ProcRoot) -> String {
     let seconds = target.key.start_time / root.clock_ticks.max(1);
     let started = crate::units::Span(std::time::Duration::from_secs(seconds));
-    format!("{}  {}  {}  (started {started} after boot)", target.key.pid, target.user, target.command)
+    tr!(
+        "{pid}  {user}  {command}  (started {started} after boot)",
+        pid = target.key.pid,
+        user = target.user,
+        command = target.command,
+        started
+    )
 }
 
 /// Says loudly who among the targets carries this session, or another one.
@@ -92,13 +98,15 @@ fn cautions(targets: &[Target], root: &ProcRoot) -> Vec<String> {
     let doors = pids(&|pid| !carriers.is_own(pid) && carriers.is_door(pid));
     let mut cautions = Vec::new();
     if !own.is_empty() {
-        cautions.push(format!(
-            "CAUTION: {own} is memtide itself or carries it (shell, terminal, sshd): your session may end."
+        cautions.push(tr!(
+            "CAUTION: {own} is memtide itself or carries it (shell, terminal, sshd): your session may end.",
+            own
         ));
     }
     if !doors.is_empty() {
-        cautions.push(format!(
-            "CAUTION: {doors} is sshd: whoever is logged in through it, or wants to log in, may be shut out."
+        cautions.push(tr!(
+            "CAUTION: {doors} is sshd: whoever is logged in through it, or wants to log in, may be shut out.",
+            doors
         ));
     }
     cautions

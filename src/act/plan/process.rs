@@ -14,7 +14,7 @@ use crate::units::Bytes;
 
 /// Who may not, and what would do it.
 fn not_permitted(needs: &str, command: String) -> Refusal {
-    Refusal { reason: format!("Not permitted: it takes {needs}. Run this, or memtide under sudo:"), command }
+    Refusal { reason: tr!("Not permitted: it takes {needs}. Run this, or memtide under sudo:", needs), command }
 }
 
 /// Who has ended meanwhile.
@@ -48,11 +48,11 @@ pub(super) fn oom_score_adj(target: &Target, to: i32, root: &ProcRoot) -> Plan {
     let held = Held::open(root, target.key);
     let now = held.as_ref().ok().and_then(now_of);
     let mut effects = vec![match to {
-        -1000 => "The OOM killer never chooses it: the leak itself must not be the one.".to_owned(),
-        1000 => "The OOM killer chooses it before everybody else.".into(),
-        _ => format!(
-            "{:+.1} % of the machine's memory is added to what the OOM killer weighs it by.",
-            f64::from(to) / 10.0
+        -1000 => tr!("The OOM killer never chooses it: the leak itself must not be the one.").to_owned(),
+        1000 => tr!("The OOM killer chooses it before everybody else.").into(),
+        _ => tr!(
+            "{to} % of the machine's memory is added to what the OOM killer weighs it by.",
+            to = format_args!("{:+.1}", f64::from(to) / 10.0)
         ),
     }];
     if to > 0 {
@@ -62,27 +62,27 @@ pub(super) fn oom_score_adj(target: &Target, to: i32, root: &ProcRoot) -> Plan {
     let refusal = match (&held, may_write(&root.proc.join(target.key.pid.to_string()).join("oom_score_adj"))) {
         (Err(missed), _) => Some(gone(&missed.to_string())),
         (_, Err(Missing::Privilege)) => {
-            Some(not_permitted(&format!("{}, root or CAP_SYS_RESOURCE", target.user), adj_command(target, to)))
+            Some(not_permitted(&tr!("{user}, root or CAP_SYS_RESOURCE", user = target.user), adj_command(target, to)))
         }
         _ => None,
     };
     Plan {
-        title: format!("set oom_score_adj of process {} to {to}?", target.key.pid),
-        targets: vec![format!(
-            "{}  oom_score_adj is {} now",
-            describe(target, root),
-            now.map_or_else(|| "unknown".into(), |now| now.to_string())
+        title: tr!("set oom_score_adj of process {pid} to {to}?", pid = target.key.pid, to),
+        targets: vec![tr!(
+            "{who}  oom_score_adj is {now} now",
+            who = describe(target, root),
+            now = now.map_or_else(|| "unknown".into(), |now| now.to_string())
         )],
         effects,
         needs: if is_lower && !has_capability(CapabilitySet::SYS_RESOURCE) {
-            "its own user; below what root set last, CAP_SYS_RESOURCE.".into()
+            tr!("its own user; below what root set last, CAP_SYS_RESOURCE.").into()
         } else {
-            "its own user; to lower it CAP_SYS_RESOURCE.".into()
+            tr!("its own user; to lower it CAP_SYS_RESOURCE.").into()
         },
         risk: if to < 0 {
-            "where memory runs out somebody else ends instead.".into()
+            tr!("where memory runs out somebody else ends instead.").into()
         } else {
-            "where memory runs out it ends first.".into()
+            tr!("where memory runs out it ends first.").into()
         },
         undo: back(now.map(|now| now.to_string())),
         refusal,
@@ -92,8 +92,8 @@ pub(super) fn oom_score_adj(target: &Target, to: i32, root: &ProcRoot) -> Plan {
 /// How a value is brought back.
 fn back(now: Option<String>) -> String {
     match now {
-        Some(now) => format!("back to {now}: by u, or by the command that is shown with what came of it."),
-        None => "what it is now can't be read.".into(),
+        Some(now) => tr!("back to {now}: by u, or by the command that is shown with what came of it.", now),
+        None => tr!("what it is now can't be read.").into(),
     }
 }
 
@@ -104,30 +104,30 @@ pub(super) fn limit(target: &Target, resource: Resource, to: (Option<u64>, Optio
     let show = |limit| limits::show(limit, resource);
     let name = limits::name(resource);
     let what = match resource {
-        Resource::OpenFiles => "open files",
-        Resource::AddressSpace => "address space",
+        Resource::OpenFiles => tr!("open files"),
+        Resource::AddressSpace => tr!("address space"),
     };
     let (soft, hard) = now.map_or((to.0, to.1), |now| wanted(now, to.0, to.1));
     let mut effects = vec![match resource {
         Resource::OpenFiles => {
-            "It may open files up to the new limit from the next one on; what is open stays open.".to_owned()
+            tr!("It may open files up to the new limit from the next one on; what is open stays open.").to_owned()
         }
         Resource::AddressSpace => {
-            "Mappings above the new limit fail from the next one on (ENOMEM); what is mapped stays.".into()
+            tr!("Mappings above the new limit fail from the next one on (ENOMEM); what is mapped stays.").into()
         }
     }];
     let is_raised = now.is_some_and(|now| now.1 != hard);
     if is_raised {
-        effects.push(format!(
-            "The hard limit changes as well, from {} to {}.",
-            show(now.and_then(|now| now.1)),
-            show(hard)
+        effects.push(tr!(
+            "The hard limit changes as well, from {now} to {hard}.",
+            now = show(now.and_then(|now| now.1)),
+            hard = show(hard)
         ));
     }
     if let (Some(soft), Some(used)) = (soft, used)
         && soft <= used
     {
-        effects.push(format!("CAUTION: it has {} now: the very next one fails.", show(Some(used))));
+        effects.push(tr!("CAUTION: it has {used} now: the very next one fails.", used = show(Some(used))));
     }
     effects.extend(cautions(std::slice::from_ref(target), root));
     let has_right = has_capability(CapabilitySet::SYS_RESOURCE);
@@ -138,30 +138,24 @@ pub(super) fn limit(target: &Target, resource: Resource, to: (Option<u64>, Optio
         Err(missed) => Some(gone(&missed.to_string())),
         Ok(_) if !has_right && (!is_own || is_above) => {
             let needs = if is_above {
-                "CAP_SYS_RESOURCE (root), above the hard limit".into()
+                tr!("CAP_SYS_RESOURCE (root), above the hard limit").into()
             } else {
-                format!("{} or root", target.user)
+                tr!("{user} or root", user = target.user)
             };
             Some(not_permitted(&needs, limit_command(target, resource, to.0)))
         }
         Ok(_) => None,
     };
     Plan {
-        title: format!("set {name} of process {} to {}?", target.key.pid, show(soft)),
-        targets: vec![format!(
-            "{}  {} {what}, limit {} (hard {})",
-            describe(target, root),
-            used.map_or_else(|| "-".into(), |used| show(Some(used))),
-            now.map_or_else(|| "unknown".into(), |now| show(now.0)),
-            now.map_or_else(|| "unknown".into(), |now| show(now.1)),
-        )],
+        title: tr!("set {name} of process {pid} to {soft}?", name, pid = target.key.pid, soft = show(soft)),
+        targets: vec![tr!("{who}  {used} {what}, limit {now} (hard {hard})", who = describe(target, root), used = used.map_or_else(|| "-".into(), |used| show(Some(used))), what, now = now.map_or_else(|| "unknown".into(), |now| show(now.0)), hard = now.map_or_else(|| "unknown".into(), |now| show(now.1)))],
         effects,
-        needs: "its own user; above the hard limit CAP_SYS_RESOURCE.".into(),
+        needs: tr!("its own user; above the hard limit CAP_SYS_RESOURCE.").into(),
         risk: match resource {
             Resource::OpenFiles => {
-                "a leak of descriptors meets a higher limit later, no less surely; some programs read it only when they start.".into()
+                tr!("a leak of descriptors meets a higher limit later, no less surely; some programs read it only when they start.").into()
             }
-            Resource::AddressSpace => "most programs end where memory is refused; a JVM or Go reserves far more than it uses.".into(),
+            Resource::AddressSpace => tr!("most programs end where memory is refused; a JVM or Go reserves far more than it uses.").into(),
         },
         undo: back(now.map(|now| show(now.0))),
         refusal,
@@ -174,15 +168,15 @@ pub(super) fn of_jvm(target: &Target, root: &ProcRoot, plan: Plan, command: Stri
     let refusal = match &held {
         Err(missed) => Some(gone(&missed.to_string())),
         Ok(_) if may_signal(target.key.pid) == Err(Missing::Privilege) => {
-            Some(not_permitted(&format!("{} or root", target.user), command))
+            Some(not_permitted(&tr!("{user} or root", user = target.user), command))
         }
         Ok(held) => jvm::recognise(held)
             .err()
-            .map(|reason| Refusal { reason: format!("Refused: {reason}."), command: String::new() }),
+            .map(|reason| Refusal { reason: tr!("Refused: {reason}.", reason), command: String::new() }),
     };
     Plan {
         targets: vec![describe(target, root)],
-        needs: "its own user or root; a HotSpot JVM that lets itself be attached to (as jcmd does).".into(),
+        needs: tr!("its own user or root; a HotSpot JVM that lets itself be attached to (as jcmd does).").into(),
         refusal,
         ..plan
     }
@@ -190,14 +184,16 @@ pub(super) fn of_jvm(target: &Target, root: &ProcRoot, plan: Plan, command: Stri
 
 pub(super) fn collect_garbage(target: &Target, root: &ProcRoot) -> Plan {
     let plan = Plan {
-        title: format!("ask JVM {} for a full garbage collection?", target.key.pid),
+        title: tr!("ask JVM {pid} for a full garbage collection?", pid = target.key.pid),
         effects: vec![
-            "System.gc() runs: what is still in use afterwards is what the program holds.".into(),
-            "A socket /tmp/.java_pidN stays in its /tmp, as after jcmd.".into(),
+            tr!("System.gc() runs: what is still in use afterwards is what the program holds.").into(),
+            tr!("A socket /tmp/.java_pidN stays in its /tmp, as after jcmd.").into(),
         ],
-        risk: "all its threads stand still meanwhile, on a large heap for seconds; -XX:+DisableExplicitGC ignores it."
-            .into(),
-        undo: "none, and none is needed.".into(),
+        risk: tr!(
+            "all its threads stand still meanwhile, on a large heap for seconds; -XX:+DisableExplicitGC ignores it."
+        )
+        .into(),
+        undo: tr!("none, and none is needed.").into(),
         ..Plan::default()
     };
     of_jvm(target, root, plan, format!("sudo -u {} jcmd {} GC.run", quote(&target.user), target.key.pid))
@@ -206,18 +202,22 @@ pub(super) fn collect_garbage(target: &Target, root: &ProcRoot) -> Plan {
 pub(super) fn dump_heap(target: &Target, file: &str, root: &ProcRoot) -> Plan {
     let held = Held::open(root, target.key).ok();
     let rss = held.and_then(|held| crate::collect::parse::parse_statm(&held.read("statm").ok()?, root.page_size));
-    let size = rss.map_or_else(|| "its heap in size".into(), |rss| format!("at most about {} large", Bytes(rss.rss)));
+    let size = rss
+        .map_or_else(|| tr!("its heap in size").into(), |rss| tr!("at most about {rss} large", rss = Bytes(rss.rss)));
     let plan = Plan {
-        title: format!("dump the heap of JVM {}?", target.key.pid),
+        title: tr!("dump the heap of JVM {pid}?", pid = target.key.pid),
         effects: vec![
-            format!("A full collection runs, then all live objects are written to {file}, {size}."),
-            "The file is the JVM's: its user's, in its file system. One that is there already is not written over."
-                .into(),
+            tr!("A full collection runs, then all live objects are written to {file}, {size}.", file, size),
+            tr!(
+                "The file is the JVM's: its user's, in its file system. One that is there already is not written over."
+            )
+            .into(),
         ],
-        risk:
+        risk: tr!(
             "all its threads stand still until it is written; the file holds whatever the program knows, secrets too."
-                .into(),
-        undo: "delete the file.".into(),
+        )
+        .into(),
+        undo: tr!("delete the file.").into(),
         ..Plan::default()
     };
     let command = format!("sudo -u {} jcmd {} GC.heap_dump {}", quote(&target.user), target.key.pid, quote(file));

@@ -11,12 +11,12 @@ use crate::collect::root::ProcRoot;
 pub(super) fn plan(targets: &[Target], signal: Signal, escalate: Option<Duration>, root: &ProcRoot) -> Plan {
     Plan {
         title: match targets {
-            [one] => format!("send SIG{} to process {}?", name(signal), one.key.pid),
-            many => format!("send SIG{} to {} processes?", name(signal), many.len()),
+            [one] => tr!("send SIG{signal} to process {pid}?", signal = name(signal), pid = one.key.pid),
+            many => tr!("send SIG{signal} to {count} processes?", signal = name(signal), count = many.len()),
         },
         targets: targets.iter().map(|target| describe(target, root)).collect(),
         effects: effects(targets, signal, escalate, root),
-        needs: "the process's own user, root or CAP_KILL.".into(),
+        needs: tr!("the process's own user, root or CAP_KILL.").into(),
         risk: risk(signal).into(),
         undo: undo(signal).into(),
         refusal: refusal(targets, signal, root),
@@ -26,30 +26,31 @@ pub(super) fn plan(targets: &[Target], signal: Signal, escalate: Option<Duration
 fn effects(targets: &[Target], signal: Signal, escalate: Option<Duration>, root: &ProcRoot) -> Vec<String> {
     let mut effects = Vec::new();
     let help = signal::menu().find(|known| known.signal == signal).map_or("", |known| known.help);
-    effects.push(format!("SIG{}: {help}.", name(signal)));
+    effects.push(tr!("SIG{signal}: {help}.", signal = name(signal), help = tr!(of help)));
     if let Some(grace) = escalate {
-        effects.push(format!("Who is still there after {} s gets SIGKILL and can save nothing.", grace.as_secs()));
+        effects
+            .push(tr!("Who is still there after {time} s gets SIGKILL and can save nothing.", time = grace.as_secs()));
     }
     effects.extend(cautions(targets, root));
-    effects.push("The start time is checked first: a process that took over the pid is not hit.".into());
+    effects.push(tr!("The start time is checked first: a process that took over the pid is not hit.").into());
     effects
 }
 
 fn risk(signal: Signal) -> &'static str {
     match signal {
-        KILL => "what it has not written is lost, and its locks and temporary files stay.",
-        Signal(19) => "it answers nobody until SIGCONT: who waits for it waits as well.",
-        signal if is_fatal(signal) => "unless it handles the signal it ends, and what it does not save is lost.",
-        _ => "what the program makes of it is its own affair.",
+        KILL => tr!("what it has not written is lost, and its locks and temporary files stay."),
+        Signal(19) => tr!("it answers nobody until SIGCONT: who waits for it waits as well."),
+        signal if is_fatal(signal) => tr!("unless it handles the signal it ends, and what it does not save is lost."),
+        _ => tr!("what the program makes of it is its own affair."),
     }
 }
 
 fn undo(signal: Signal) -> &'static str {
     match signal {
-        Signal(18) => "SIGSTOP stops it again.",
-        Signal(19) => "SIGCONT lets it go on.",
-        signal if is_fatal(signal) => "none: who has ended has to be started again.",
-        _ => "none.",
+        Signal(18) => tr!("SIGSTOP stops it again."),
+        Signal(19) => tr!("SIGCONT lets it go on."),
+        signal if is_fatal(signal) => tr!("none: who has ended has to be started again."),
+        _ => tr!("none."),
     }
 }
 
@@ -60,7 +61,7 @@ fn refusal(targets: &[Target], signal: Signal, root: &ProcRoot) -> Option<Refusa
     };
     if let Some(init) = targets.iter().find(|target| target.key.pid == 1) {
         return Some(Refusal {
-            reason: "Pid 1 is refused: the machine, or the container, stands on it. If you mean it, run:".into(),
+            reason: tr!("Pid 1 is refused: the machine, or the container, stands on it. If you mean it, run:").into(),
             command: format!("kill -{} {}", name(signal), init.key.pid),
         });
     }
@@ -70,10 +71,10 @@ fn refusal(targets: &[Target], signal: Signal, root: &ProcRoot) -> Option<Refusa
             targets.iter().filter(|target| carriers.refuse(target.key.pid, targets.len())).collect();
         if !refused.is_empty() {
             return Some(Refusal {
-                reason: format!(
-                    "Refused: {} is memtide, carries it, or is sshd, and is not hit among others. Leave it out, or \
+                reason: tr!(
+                    "Refused: {refused} is memtide, carries it, or is sshd, and is not hit among others. Leave it out, or \
                      choose it alone.",
-                    pids(&refused)
+                    refused = pids(&refused)
                 ),
                 command: String::new(),
             });
@@ -86,11 +87,11 @@ fn refusal(targets: &[Target], signal: Signal, root: &ProcRoot) -> Option<Refusa
     }
     let whose: Vec<&str> = denied.iter().map(|target| target.user.as_str()).collect();
     Some(Refusal {
-        reason: format!(
-            "Not permitted: {} of {} belong to {}; it takes that user, root or CAP_KILL. Run this, or memtide under sudo:",
-            denied.len(),
-            targets.len(),
-            whose[0]
+        reason: tr!(
+            "Not permitted: {denied} of {targets} belong to {whose}; it takes that user, root or CAP_KILL. Run this, or memtide under sudo:",
+            denied = denied.len(),
+            targets = targets.len(),
+            whose = whose[0]
         ),
         command: format!("sudo kill -{} {}", name(signal), pids(&denied)),
     })

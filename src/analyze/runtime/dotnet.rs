@@ -22,23 +22,23 @@ pub(super) fn limit(case: &Case<'_>) -> OwnLimit {
         .or_else(|| hex("GCHeapHardLimitPercent").map(|(part, source)| (share(seen, part.min(100) as f64), source)));
     let by_group = || {
         let group = case.room.group.filter(|group| *group < case.room.machine)?;
-        let source = format!("the default: three quarters of its control group's limit ({})", Bytes(group));
+        let source = tr!("the default: three quarters of its control group's limit ({group})", group = Bytes(group));
         Some(((group / 4 * 3).max(20 << 20), source))
     };
     let is_told = told.is_some();
     match told.or_else(by_group) {
         Some((bytes, source)) => OwnLimit::Known(KnownLimit {
             bytes,
-            of: "heap",
+            of: tr!("heap"),
             source,
-            then: "it collects all it can, then throws OutOfMemoryException",
+            then: tr!("it collects all it can, then throws OutOfMemoryException"),
             is_told,
             keeping: Keeping::Ends,
         }),
         None => OwnLimit::Unseen(
-            "none is set in its environment and its control group has none: its runtimeconfig.json may set \
-             System.GC.HeapHardLimit"
-                .into(),
+            tr!("none is set in its environment and its control group has none: its runtimeconfig.json may set \
+             System.GC.HeapHardLimit")
+            .into(),
         ),
     }
 }

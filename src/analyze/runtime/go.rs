@@ -10,25 +10,25 @@ pub(super) fn limit(case: &Case<'_>) -> OwnLimit {
     match told.as_deref().and_then(size) {
         Some(bytes) => OwnLimit::Known(KnownLimit {
             bytes,
-            of: "memory of the Go runtime",
+            of: tr!("memory of the Go runtime"),
             source: format!("GOMEMLIMIT={}", told.unwrap_or_default()),
-            then: "it collects ever more often, and goes beyond if it must",
+            then: tr!("it collects ever more often, and goes beyond if it must"),
             is_told: true,
             keeping: if is_collected { Keeping::Strains } else { Keeping::Fills },
         }),
-        None => OwnLimit::Without("Go has none unless GOMEMLIMIT or the program sets one".into()),
+        None => OwnLimit::Without(tr!("Go has none unless GOMEMLIMIT or the program sets one").into()),
     }
 }
 
 pub(super) fn facts(case: &Case<'_>) -> Vec<(&'static str, String)> {
     let gogc = case.settings.get("GOGC");
     let value = gogc.as_deref().unwrap_or("100");
-    let source = if gogc.is_some() { "GOGC" } else { "the default" };
+    let source = if gogc.is_some() { "GOGC" } else { tr!("the default") };
     let text = match value {
-        "off" => "only at the limit (GOGC=off)".to_owned(),
-        value => format!("when the heap has grown by {value}% since the last ({source})"),
+        "off" => tr!("only at the limit (GOGC=off)").to_owned(),
+        value => tr!("when the heap has grown by {value}% since the last ({source})", value, source),
     };
-    vec![("collection", text)]
+    vec![(tr!("collection"), text)]
 }
 
 #[cfg(test)]

@@ -20,10 +20,10 @@ const MOST_RAM: u64 = 128 << 30;
 
 /// Where options come from, the least first.
 const SOURCES: [(&str, &str); 4] = [
-    ("JAVA_TOOL_OPTIONS", "in JAVA_TOOL_OPTIONS"),
-    ("JDK_JAVA_OPTIONS", "in JDK_JAVA_OPTIONS"),
-    ("", "on the command line"),
-    ("_JAVA_OPTIONS", "in _JAVA_OPTIONS"),
+    ("JAVA_TOOL_OPTIONS", key!("in JAVA_TOOL_OPTIONS")),
+    ("JDK_JAVA_OPTIONS", key!("in JDK_JAVA_OPTIONS")),
+    ("", key!("on the command line")),
+    ("_JAVA_OPTIONS", key!("in _JAVA_OPTIONS")),
 ];
 
 pub(super) fn limit(case: &Case<'_>) -> OwnLimit {
@@ -31,10 +31,10 @@ pub(super) fn limit(case: &Case<'_>) -> OwnLimit {
     let (bytes, source, is_told) = options.heap(case);
     OwnLimit::Known(KnownLimit {
         bytes,
-        of: "heap",
+        of: tr!("heap"),
         source,
         is_told,
-        then: "it collects all it can, then throws OutOfMemoryError",
+        then: tr!("it collects all it can, then throws OutOfMemoryError"),
         keeping: Keeping::Fills,
     })
 }
@@ -44,21 +44,28 @@ pub(super) fn facts(case: &Case<'_>) -> Vec<(&'static str, String)> {
     let counted = case.clues.and_then(|clues| clues.jvm.as_ref());
     if let Some(counted) = counted.and_then(|jvm| jvm.as_ref().value()) {
         let JvmCounters { collectors, used, capacity, metaspace, .. } = counted;
-        facts.push(("heap", format!("{} in use, garbage included, of {} committed", Bytes(*used), Bytes(*capacity))));
+        facts.push((
+            tr!("heap"),
+            tr!(
+                "{used} in use, garbage included, of {capacity} committed",
+                used = Bytes(*used),
+                capacity = Bytes(*capacity)
+            ),
+        ));
         // Counted from the first collection on.
         if *metaspace > 0 {
-            facts.push(("metaspace", format!("{} in use", Bytes(*metaspace))));
+            facts.push((tr!("metaspace"), tr!("{metaspace} in use", metaspace = Bytes(*metaspace))));
         }
         if !collectors.is_empty() {
-            facts.push(("collectors", collectors.join(", ")));
+            facts.push((tr!("collectors"), collectors.join(", ")));
         }
     } else if let Some(why) = counted.and_then(crate::model::reading::Reading::explain) {
-        facts.push(("heap in use", format!("not seen: {why}")));
+        facts.push((tr!("heap in use"), tr!("not seen: {why}", why)));
     }
     if let Some((value, by)) = Options::of(case).last("-XX:MaxMetaspaceSize=") {
-        facts.push(("metaspace limit", format!("{value} (-XX:MaxMetaspaceSize {by})")));
+        facts.push((tr!("metaspace limit"), tr!("{value} (-XX:MaxMetaspaceSize {by})", value, by)));
     }
-    facts.push(("beside it", "metaspace, code, threads and direct buffers are not in the heap".into()));
+    facts.push((tr!("beside it"), tr!("metaspace, code, threads and direct buffers are not in the heap").into()));
     facts
 }
 
@@ -70,9 +77,9 @@ impl Options {
         let mut all = Vec::new();
         for (variable, by) in SOURCES {
             if variable.is_empty() {
-                all.extend(case.words.iter().skip(1).map(|word| ((*word).to_owned(), by)));
+                all.extend(case.words.iter().skip(1).map(|word| ((*word).to_owned(), tr!(of by))));
             } else if let Some(value) = case.settings.get(variable) {
-                all.extend(value.split_ascii_whitespace().map(|word| (word.to_owned(), by)));
+                all.extend(value.split_ascii_whitespace().map(|word| (word.to_owned(), tr!(of by))));
             }
         }
         Self(all)
@@ -109,15 +116,20 @@ impl Options {
         let by_max = share(seen, max.as_ref().map_or(25.0, |max| max.0));
         let min = self.percent("-XX:MinRAMPercentage=");
         let by_min = share(seen, min.as_ref().map_or(50.0, |min| min.0));
-        let of = if seen < case.room.machine { "of its control group's limit" } else { "of the machine's memory" };
+        let of =
+            if seen < case.room.machine { tr!("of its control group's limit") } else { tr!("of the machine's memory") };
         if by_min < SMALL {
             let is_told = min.is_some();
-            let rule = min.map_or_else(|| "the default: half".to_owned(), |min| min.1);
-            return (rounded(by_min), format!("{rule} {of} ({}), which is little", Bytes(seen)), is_told);
+            let rule = min.map_or_else(|| tr!("the default: half").to_owned(), |min| min.1);
+            return (
+                rounded(by_min),
+                tr!("{rule} {of} ({seen}), which is little", rule, of, seen = Bytes(seen)),
+                is_told,
+            );
         }
         let is_told = max.is_some();
-        let rule = max.map_or_else(|| "the default: a quarter".to_owned(), |max| max.1);
-        (rounded(by_max.max(SMALL)), format!("{rule} {of} ({})", Bytes(seen)), is_told)
+        let rule = max.map_or_else(|| tr!("the default: a quarter").to_owned(), |max| max.1);
+        (rounded(by_max.max(SMALL)), tr!("{rule} {of} ({seen})", rule, of, seen = Bytes(seen)), is_told)
     }
 }
 

@@ -88,11 +88,11 @@ pub fn derive(identity: &Identity, clues: &Clues, bound: Option<&CgroupLimit>) -
     let case = Case { words: &words, settings, room, version: version.as_deref(), clues: Some(clues) };
     let mut facts = facts(kind, &case);
     if let Some(why) = clues.settings.explain().filter(|_| kind.has_settings() || kind == RuntimeKind::Go) {
-        facts.push(("environment", format!("not seen, and it may set a limit: {why}")));
+        facts.push((tr!("environment"), tr!("not seen, and it may set a limit: {why}", why)));
     }
     let limit = limit(kind, &case);
     let counted = clues.jvm.as_ref().and_then(|jvm| jvm.as_ref().value());
-    let used = counted.map(|jvm| InUse { bytes: jvm.used, source: "by its own count, garbage included" });
+    let used = counted.map(|jvm| InUse { bytes: jvm.used, source: tr!("by its own count, garbage included") });
     Some(Runtime { kind, version, limit, used, private: None, facts })
 }
 
@@ -119,7 +119,7 @@ fn heap_in(mappings: &Mappings, kind: RuntimeKind) -> Option<InUse> {
     };
     let group = mappings.groups.iter().find(|group| group.kind == shape && group.unread == 0)?;
     let Memory { rss, swap, .. } = group.memory;
-    Some(InUse { bytes: rss + swap, source: "in RAM and in swap, garbage included" })
+    Some(InUse { bytes: rss + swap, source: tr!("in RAM and in swap, garbage included") })
 }
 
 fn limit(kind: RuntimeKind, case: &Case<'_>) -> OwnLimit {
@@ -134,9 +134,9 @@ fn limit(kind: RuntimeKind, case: &Case<'_>) -> OwnLimit {
         RuntimeKind::Redis => store::redis(case),
         RuntimeKind::Memcached => store::memcached(case),
         RuntimeKind::Python | RuntimeKind::Ruby | RuntimeKind::Perl => {
-            OwnLimit::Without(format!("{} has no limit of its own", kind.title()))
+            OwnLimit::Without(tr!("{kind} has no limit of its own", kind = kind.title()))
         }
-        RuntimeKind::Nginx => OwnLimit::Without("its memory follows its connections and caches".into()),
+        RuntimeKind::Nginx => OwnLimit::Without(tr!("its memory follows its connections and caches").into()),
     }
 }
 
@@ -149,7 +149,7 @@ fn facts(kind: RuntimeKind, case: &Case<'_>) -> Vec<(&'static str, String)> {
         _ => Vec::new(),
     };
     if let Some(arenas) = case.settings.get("MALLOC_ARENA_MAX") {
-        facts.push(("arenas of malloc", format!("at most {arenas} (MALLOC_ARENA_MAX)")));
+        facts.push((tr!("arenas of malloc"), tr!("at most {arenas} (MALLOC_ARENA_MAX)", arenas)));
     }
     facts
 }

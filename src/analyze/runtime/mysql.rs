@@ -9,13 +9,13 @@ pub(super) fn limit(case: &Case<'_>) -> OwnLimit {
     match told.and_then(|value| Some((size(value)?, value))) {
         Some((bytes, value)) => OwnLimit::Known(KnownLimit {
             bytes,
-            of: "buffer pool",
-            source: format!("--innodb-buffer-pool-size={value} on the command line"),
-            then: "it drops the pages that it used least",
+            of: tr!("buffer pool"),
+            source: tr!("--innodb-buffer-pool-size={value} on the command line", value),
+            then: tr!("it drops the pages that it used least"),
             is_told: true,
             keeping: Keeping::Fills,
         }),
-        None => OwnLimit::Unseen("mysql -e 'SELECT @@innodb_buffer_pool_size' tells its largest part".into()),
+        None => OwnLimit::Unseen(tr!("mysql -e 'SELECT @@innodb_buffer_pool_size' tells its largest part").into()),
     }
 }
 

@@ -42,9 +42,9 @@ pub(super) fn limit(case: &Case<'_>) -> OwnLimit {
     let heap = heap(case);
     OwnLimit::Known(KnownLimit {
         bytes: heap.size(),
-        of: "heap",
+        of: tr!("heap"),
         source: heap.source,
-        then: "it ends itself (JavaScript heap out of memory)",
+        then: tr!("it ends itself (JavaScript heap out of memory)"),
         is_told: heap.is_told,
         keeping: Keeping::Ends,
     })
@@ -53,9 +53,9 @@ pub(super) fn limit(case: &Case<'_>) -> OwnLimit {
 pub(super) fn facts(case: &Case<'_>) -> Vec<(&'static str, String)> {
     let heap = heap(case);
     vec![
-        ("old space", format!("at most {}", Bytes(heap.old))),
-        ("semi-spaces", format!("3 of at most {}: the young generation", Bytes(heap.semi))),
-        ("beside it", "Buffers, native modules and stacks are not in the heap".into()),
+        (tr!("old space"), tr!("at most {old}", old = Bytes(heap.old))),
+        (tr!("semi-spaces"), tr!("3 of at most {semi}: the young generation", semi = Bytes(heap.semi))),
+        (tr!("beside it"), tr!("Buffers, native modules and stacks are not in the heap").into()),
     ]
 }
 
@@ -66,7 +66,7 @@ fn heap(case: &Case<'_>) -> Heap {
         inherited.as_deref().map(|options| options.split_ascii_whitespace().collect()).unwrap_or_default();
     let find = |names: &[&str]| {
         let told = |words: &[&str], by: &'static str| last_of(words, names).map(|value| (value.to_owned(), by));
-        told(own, "on the command line").or_else(|| told(&inherited, "in NODE_OPTIONS"))
+        told(own, tr!("on the command line")).or_else(|| told(&inherited, tr!("in NODE_OPTIONS")))
     };
     let mib = |names: &[&str]| {
         let (value, by) = find(names)?;
@@ -90,14 +90,17 @@ fn heap(case: &Case<'_>) -> Heap {
     if let Some((whole, source)) = mib(&["--max-heap-size", "--max_heap_size"]) {
         return Heap { old: whole.saturating_sub(3 * semi), semi, source, is_told: true };
     }
-    let of = if seen < case.room.machine { "of its control group's limit" } else { "of the machine's memory" };
+    let of =
+        if seen < case.room.machine { tr!("of its control group's limit") } else { tr!("of the machine's memory") };
     let rule = match case.major() {
-        Some(major) if major < FIRST_BY_MEMORY => "the default of Node.js before 12".to_owned(),
+        Some(major) if major < FIRST_BY_MEMORY => tr!("the default of Node.js before 12").to_owned(),
         _ if default == (seen / 2).next_multiple_of(PAGE) => {
-            format!("the default: half {of} ({})", Bytes(seen))
+            tr!("the default: half {of} ({seen})", of, seen = Bytes(seen))
         }
-        _ if default == 256 * MIB => format!("the default: the least there is, as half {of} ({}) is less", Bytes(seen)),
-        _ => format!("the default: the most there is, as half {of} ({}) is more", Bytes(seen)),
+        _ if default == 256 * MIB => {
+            tr!("the default: the least there is, as half {of} ({seen}) is less", of, seen = Bytes(seen))
+        }
+        _ => tr!("the default: the most there is, as half {of} ({seen}) is more", of, seen = Bytes(seen)),
     };
     Heap { old: default, semi, source: rule, is_told: false }
 }

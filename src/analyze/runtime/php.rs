@@ -8,17 +8,18 @@ pub(super) fn limit(case: &Case<'_>) -> OwnLimit {
     // `-d memory_limit=256M` is two words, `-dmemory_limit=256M` one.
     let told = last_of(case.words, &["memory_limit", "-dmemory_limit"]);
     match told {
-        Some("-1") => OwnLimit::Without("memory_limit=-1 on the command line".into()),
+        Some("-1") => OwnLimit::Without(tr!("memory_limit=-1 on the command line").into()),
         Some(value) if size(value).is_some() => OwnLimit::Known(KnownLimit {
             bytes: size(value).unwrap_or_default(),
-            of: "memory of one request",
-            source: format!("memory_limit={value} on the command line"),
-            then: "the request fails, and its process goes on",
+            of: tr!("memory of one request"),
+            source: tr!("memory_limit={value} on the command line", value),
+            then: tr!("the request fails, and its process goes on"),
             is_told: true,
             keeping: Keeping::Strains,
         }),
         _ => OwnLimit::Unseen(
-            "memory_limit bounds each request: 128M unless php.ini or the pool's php_admin_value says otherwise".into(),
+            tr!("memory_limit bounds each request: 128M unless php.ini or the pool's php_admin_value says otherwise")
+                .into(),
         ),
     }
 }

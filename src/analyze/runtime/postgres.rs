@@ -6,14 +6,14 @@ use crate::units::Bytes;
 
 pub(super) fn limit(_: &Case<'_>) -> OwnLimit {
     OwnLimit::Without(
-        "what a session takes beside the shared buffers has none: work_mem bounds single steps of a query".into(),
+        tr!("what a session takes beside the shared buffers has none: work_mem bounds single steps of a query").into(),
     )
 }
 
 pub(super) fn facts(case: &Case<'_>) -> Vec<(&'static str, String)> {
     let shared = case.clues.and_then(|clues| clues.shared);
     shared
-        .map(|bytes| ("shared memory", format!("{}: shared_buffers and little else", Bytes(bytes))))
+        .map(|bytes| (tr!("shared memory"), tr!("{bytes}: shared_buffers and little else", bytes = Bytes(bytes))))
         .into_iter()
         .collect()
 }

@@ -10,15 +10,15 @@ pub(super) fn redis(case: &Case<'_>) -> OwnLimit {
         let bytes = size(value).filter(|bytes| *bytes > 0)?;
         Some(OwnLimit::Known(KnownLimit {
             bytes,
-            of: "data",
+            of: tr!("data"),
             source,
-            then: "it evicts keys, or refuses writes (maxmemory-policy)",
+            then: tr!("it evicts keys, or refuses writes (maxmemory-policy)"),
             is_told: true,
             keeping: Keeping::Fills,
         }))
     };
     let told = after(case.words, "--maxmemory")
-        .and_then(|value| known(value, format!("--maxmemory {value} on the command line")));
+        .and_then(|value| known(value, tr!("--maxmemory {value} on the command line", value)));
     let written = || {
         let config = case.clues?.config.as_ref()?;
         let lines = config.lines.as_ref()?.escaped();
@@ -29,10 +29,10 @@ pub(super) fn redis(case: &Case<'_>) -> OwnLimit {
         });
         // The last of several counts.
         let value = value.last()?;
-        known(&value, format!("maxmemory {value} in {}", config.path.escaped()))
+        known(&value, tr!("maxmemory {value} in {path}", value, path = config.path.escaped()))
     };
     told.or_else(written)
-        .unwrap_or_else(|| OwnLimit::Unseen("redis-cli CONFIG GET maxmemory tells it; 0 is none".into()))
+        .unwrap_or_else(|| OwnLimit::Unseen(tr!("redis-cli CONFIG GET maxmemory tells it; 0 is none").into()))
 }
 
 /// 64 megabytes unless told otherwise (memcached(1)).
@@ -43,9 +43,9 @@ pub(super) fn memcached(case: &Case<'_>) -> OwnLimit {
     let told = after(case.words, "-m").or(word).and_then(|value| value.parse::<u64>().ok());
     OwnLimit::Known(KnownLimit {
         bytes: told.unwrap_or(64).saturating_mul(1 << 20),
-        of: "items",
-        source: told.map_or_else(|| "the default".to_owned(), |mib| format!("-m {mib} on the command line")),
-        then: "it drops the items that were used least",
+        of: tr!("items"),
+        source: told.map_or_else(|| tr!("the default").to_owned(), |mib| tr!("-m {mib} on the command line", mib)),
+        then: tr!("it drops the items that were used least"),
         is_told: told.is_some(),
         keeping: Keeping::Fills,
     })

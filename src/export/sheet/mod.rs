@@ -111,7 +111,7 @@ impl Sheet {
         let count = rows.len();
         self.rows.extend(rows.take(MOST_ROWS));
         if count > MOST_ROWS {
-            self.note(format!("{} more are not listed.", count - MOST_ROWS), Tone::Muted);
+            self.note(tr!("{count} more are not listed.", count = count - MOST_ROWS), Tone::Muted);
         }
     }
 }
@@ -149,17 +149,17 @@ impl<'a> About<'a> {
     fn ago(&self, epoch_s: i64) -> String {
         let seconds = (self.snapshot.sample.wall_ms / 1000).saturating_sub(epoch_s).max(0).cast_unsigned();
         match seconds {
-            0..120 => format!("{seconds} s"),
-            120..7200 => format!("{} min", seconds / 60),
-            7200..172_800 => format!("{} h", seconds / 3600),
-            _ => format!("{} d", seconds / 86_400),
+            0..120 => tr!("{seconds} s", seconds),
+            120..7200 => tr!("{minutes} min", minutes = seconds / 60),
+            7200..172_800 => tr!("{hours} h", hours = seconds / 3600),
+            _ => tr!("{days} d", days = seconds / 86_400),
         }
     }
 
     /// A part of the survey, or says in the sheet why there is none.
     fn part<T>(&self, sheet: &mut Sheet, part: fn(&Survey) -> &Surveyed<T>) -> Option<&'a T> {
         let Some(survey) = self.survey else {
-            sheet.note(format!("{}.", self.without), Tone::Muted);
+            sheet.note(tr!("{why}.", why = self.without), Tone::Muted);
             return None;
         };
         let surveyed = part(survey);
@@ -168,15 +168,18 @@ impl<'a> About<'a> {
                 if self.tells_age {
                     let age = self.snapshot.sample.at.since(surveyed.at) / 1000;
                     let cost = surveyed.cost_us as f64 / 1000.0;
-                    sheet.note(format!("Read {age} s ago in {cost:.1} ms."), Tone::Muted);
+                    sheet.note(
+                        tr!("Read {age} s ago in {cost} ms.", age, cost = format_args!("{cost:.1}")),
+                        Tone::Muted,
+                    );
                 }
                 if surveyed.left_out > 0 {
-                    sheet.note(format!("{} more are not recorded.", surveyed.left_out), Tone::Muted);
+                    sheet.note(tr!("{left_out} more are not recorded.", left_out = surveyed.left_out), Tone::Muted);
                 }
                 Some(value)
             }
             Reading::Pending => {
-                sheet.note("Not read yet.", Tone::Muted);
+                sheet.note(tr!("Not read yet."), Tone::Muted);
                 None
             }
             other => {
@@ -190,7 +193,9 @@ impl<'a> About<'a> {
 /// A reason as a sentence.
 fn sentence(why: &str) -> String {
     let mut letters = why.chars();
-    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+    letters.next().map_or_else(String::new, |first| {
+        tr!("{why}.", why = format_args!("{}{}", first.to_uppercase(), letters.as_str()))
+    })
 }
 
 fn percent(part: u64, whole: u64) -> String {

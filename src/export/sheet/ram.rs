@@ -8,13 +8,13 @@ use crate::model::reclaim::{Price, reclaimable};
 pub fn parts(about: &About<'_>) -> Sheet {
     let columns = vec![
         column("RAM", false, 0),
-        column("SIZE", true, 0),
-        column("SHARE", true, 1),
-        column("WHAT IT IS, AND WHAT TAKES IT BACK", false, 2),
+        column(key!("SIZE"), true, 0),
+        column(key!("SHARE"), true, 1),
+        column(key!("WHAT IT IS, AND WHAT TAKES IT BACK"), false, 2),
     ];
-    let mut sheet = Sheet::new("RAM, part by part", columns);
+    let mut sheet = Sheet::new(tr!("RAM, part by part"), columns);
     let Some(account) = Account::of(&about.snapshot.sample.system) else {
-        sheet.note("The kernel does not tell how much there is.", Tone::Warn);
+        sheet.note(tr!("The kernel does not tell how much there is."), Tone::Warn);
         return sheet;
     };
     if let Some(note) = remainder(about, &account) {
@@ -25,10 +25,10 @@ pub fn parts(about: &About<'_>) -> Sheet {
     sheet.rows = shown
         .map(|part| SheetRow {
             cells: vec![
-                part.title.to_owned(),
+                tr!(of part.title).to_owned(),
                 about.size(part.bytes),
                 percent(part.bytes, account.total),
-                part.help.to_owned(),
+                tr!(of part.help).to_owned(),
             ],
             tone: Tone::Plain,
             layer: Some(part.layer),
@@ -42,23 +42,28 @@ pub fn remainder(about: &About<'_>, account: &Account) -> Option<String> {
     let is_much = account.overlap > account.total / 1000;
     is_much.then(|| {
         let overlap = about.signed(-i128::from(account.overlap));
-        format!(
-            "{overlap} is left for what nobody accounts for: the kernel changed between two counters, or counts twice."
+        tr!(
+            "{overlap} is left for what nobody accounts for: the kernel changed between two counters, or counts twice.",
+            overlap
         )
     })
 }
 
 /// What could be had back, at which price.
 pub fn reclaim(about: &About<'_>) -> Sheet {
-    let columns = vec![column("COULD BE FREED", false, 0), column("UP TO", true, 0), column("PRICE", false, 0)];
+    let columns =
+        vec![column(key!("COULD BE FREED"), false, 0), column(key!("UP TO"), true, 0), column(key!("PRICE"), false, 0)];
     let system = &about.snapshot.sample.system;
-    let mut sheet = Sheet::new("What could be had back, and at what price", columns);
+    let mut sheet = Sheet::new(tr!("What could be had back, and at what price"), columns);
     let available = &system.meminfo.mem_available;
     match available.value() {
         Some(bytes) => {
-            sheet.note(format!("The kernel estimates {} available without swapping.", about.size(bytes)), Tone::Plain);
+            sheet.note(
+                tr!("The kernel estimates {bytes} available without swapping.", bytes = about.size(bytes)),
+                Tone::Plain,
+            );
         }
-        None => sheet.note("No estimate of what is available: Linux before 3.14.", Tone::Muted),
+        None => sheet.note(tr!("No estimate of what is available: Linux before 3.14."), Tone::Muted),
     }
     sheet.rows = reclaimable(system)
         .into_iter()
@@ -68,7 +73,7 @@ pub fn reclaim(about: &About<'_>) -> Sheet {
                 Price::Write | Price::Swap => Tone::Plain,
                 Price::Decision | Price::None => Tone::Muted,
             };
-            SheetRow::new(vec![reclaim.title.to_owned(), about.size(reclaim.bytes), reclaim.words], tone)
+            SheetRow::new(vec![tr!(of reclaim.title).to_owned(), about.size(reclaim.bytes), reclaim.words], tone)
         })
         .collect();
     sheet

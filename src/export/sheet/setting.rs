@@ -5,8 +5,12 @@ use crate::model::survey::{SETTINGS, Setting};
 
 /// Every setting with what its value does here.
 pub fn settings(about: &About<'_>) -> Sheet {
-    let columns = vec![column("SETTING", false, 0), column("VALUE", true, 0), column("WHAT IT DOES HERE", false, 0)];
-    let mut sheet = Sheet::new("Settings", columns);
+    let columns = vec![
+        column(key!("SETTING"), false, 0),
+        column(key!("VALUE"), true, 0),
+        column(key!("WHAT IT DOES HERE"), false, 0),
+    ];
+    let mut sheet = Sheet::new(tr!("Settings"), columns);
     let Some(values) = about.part(&mut sheet, |survey| &survey.settings) else { return sheet };
     let meminfo = &about.snapshot.sample.system.meminfo;
     let zones = about.survey.and_then(|survey| survey.zones.value());
@@ -32,14 +36,14 @@ fn shown(value: &Setting) -> String {
 /// The watermarks of each zone.
 pub fn zones(about: &About<'_>) -> Sheet {
     let columns = vec![
-        column("NODE", true, 1),
-        column("ZONE", false, 0),
-        column("FREE", true, 0),
+        column(key!("NODE"), true, 1),
+        column(key!("ZONE"), false, 0),
+        column(key!("FREE"), true, 0),
         column("MIN", true, 0),
         column("LOW", true, 0),
         column("HIGH", true, 0),
-        column("SIZE", true, 2),
-        column("NOW", false, 0),
+        column(key!("SIZE"), true, 2),
+        column(key!("NOW"), false, 0),
     ];
     let mut sheet = Sheet::new("Watermarks by zone", columns);
     let Some(zones) = about.part(&mut sheet, |survey| &survey.zones) else { return sheet };

@@ -6,13 +6,13 @@ use crate::model::survey::{Attachment, Holders, Segment, Standing};
 
 /// What all of it comes to, and what of it is found below.
 pub fn shmem(about: &About<'_>) -> Sheet {
-    let mut sheet = Sheet::new("Shared memory and tmpfs", Vec::new());
+    let mut sheet = Sheet::new(tr!("Shared memory and tmpfs"), Vec::new());
     let Some(all) = about.snapshot.sample.system.meminfo.shmem.value() else {
-        sheet.note("The kernel does not tell how much there is.", Tone::Warn);
+        sheet.note(tr!("The kernel does not tell how much there is."), Tone::Warn);
         return sheet;
     };
     let all_of_it =
-        format!("{} of RAM is shared memory and tmpfs (Shmem); only swap or its owner frees it.", about.size(all));
+        tr!("{all} of RAM is shared memory and tmpfs (Shmem); only swap or its owner frees it.", all = about.size(all));
     let mut lead = vec![all_of_it];
     let survey = about.survey;
     let mounts = survey.and_then(|survey| survey.tmpfs.value());
@@ -27,18 +27,18 @@ pub fn shmem(about: &About<'_>) -> Sheet {
         let [mounts, segments, loose] = [in_mounts.collect::<Vec<_>>(), in_segments.collect(), in_loose.collect()]
             .map(|sizes| sizes.into_iter().fold(0u64, u64::saturating_add));
         let rest = i128::from(all) - i128::from(mounts) - i128::from(segments) - i128::from(loose);
-        lead.push(format!(
-            "Found: {} in mounts, {} in System V segments, {} in other files without a path.",
-            if are_mounts_known { about.size(mounts) } else { "-".to_owned() },
-            about.size(segments),
-            about.size(loose)
+        lead.push(tr!(
+            "Found: {mounts} in mounts, {segments} in System V segments, {loose} in other files without a path.",
+            mounts = if are_mounts_known { about.size(mounts) } else { "-".to_owned() },
+            segments = about.size(segments),
+            loose = about.size(loose)
         ));
         let rest = if rest >= 0 {
-            format!("{} more: mounts of other namespaces, graphics, what could not be seen.", about.signed(rest))
+            tr!("{rest} more: mounts of other namespaces, graphics, what could not be seen.", rest = about.signed(rest))
         } else {
-            format!(
-                "That is {} more than is in RAM: some is in swap, or less than was mapped is used.",
-                about.signed(-rest)
+            tr!(
+                "That is {rest} more than is in RAM: some is in swap, or less than was mapped is used.",
+                rest = about.signed(-rest)
             )
         };
         lead.push(rest);
@@ -51,17 +51,17 @@ pub fn shmem(about: &About<'_>) -> Sheet {
 pub fn tmpfs(about: &About<'_>) -> Sheet {
     let columns = vec![
         column("TMPFS", false, 0),
-        column("KIND", false, 3),
-        column("USED", true, 0),
-        column("LIMIT", true, 1),
-        column("USE%", true, 1),
-        column("INODES", true, 2),
+        column(key!("KIND"), false, 3),
+        column(key!("USED"), true, 0),
+        column(key!("LIMIT"), true, 1),
+        column(key!("USE%"), true, 1),
+        column(key!("INODES"), true, 2),
         column("", false, 0),
     ];
-    let mut sheet = Sheet::new("tmpfs by mount", columns);
+    let mut sheet = Sheet::new(tr!("tmpfs by mount"), columns);
     let Some(mounts) = about.part(&mut sheet, |survey| &survey.tmpfs) else { return sheet };
     if mounts.is_empty() {
-        sheet.note("None is mounted here.", Tone::Muted);
+        sheet.note(tr!("None is mounted here."), Tone::Muted);
     }
     sheet.fill(mounts.iter().map(|mount| {
         let path = mount.path.escaped().into_owned();
@@ -79,7 +79,7 @@ pub fn tmpfs(about: &About<'_>) -> Sheet {
             about.size(usage.size),
             percent(usage.used, usage.size),
             usage.inodes.to_string(),
-            if is_full { "nearly full" } else { "" }.to_owned(),
+            if is_full { tr!("nearly full") } else { "" }.to_owned(),
         ];
         SheetRow::new(cells, if is_full { Tone::Warn } else { Tone::Plain })
     }));
@@ -90,34 +90,40 @@ pub fn tmpfs(about: &About<'_>) -> Sheet {
 pub fn segments(about: &About<'_>) -> Sheet {
     let columns = vec![
         column("ID", true, 0),
-        column("KEY", false, 5),
-        column("OWNER", false, 3),
-        column("MODE", true, 6),
-        column("SIZE", true, 0),
+        column(key!("KEY"), false, 5),
+        column(key!("OWNER"), false, 3),
+        column(key!("MODE"), true, 6),
+        column(key!("SIZE"), true, 0),
         column("RAM", true, 1),
-        column("SWAP", true, 4),
-        column("ATTACHED", true, 2),
-        column("STANDING", false, 0),
-        column("WHO", false, 0),
+        column(key!("SWAP"), true, 4),
+        column(key!("ATTACHED"), true, 2),
+        column(key!("STANDING"), false, 0),
+        column(key!("WHO"), false, 0),
     ];
-    let mut sheet = Sheet::new("System V shared memory", columns);
+    let mut sheet = Sheet::new(tr!("System V shared memory"), columns);
     let Some(segments) = about.part(&mut sheet, |survey| &survey.segments) else { return sheet };
     let leaked: Vec<_> = segments.iter().filter(|segment| segment.standing() == Standing::Leaked).collect();
     let held = segments.iter().map(Segment::held).fold(0u64, u64::saturating_add);
     if segments.is_empty() {
-        sheet.note("There is no segment.", Tone::Good);
+        sheet.note(tr!("There is no segment."), Tone::Good);
         return sheet;
     }
-    let lead = format!("{} with {}.", counted(segments.len(), "segment", "segments"), about.size(held));
+    let lead = tr!(
+        "{count} with {held}.",
+        count = counted(segments.len(), tr!("segment" => "counted"), tr!("segments" => "counted")),
+        held = about.size(held)
+    );
     if leaked.is_empty() {
         sheet.note(lead, Tone::Plain);
     } else {
         let lost = leaked.iter().map(|segment| segment.held()).fold(0u64, u64::saturating_add);
-        let are = if leaked.len() == 1 { "is" } else { "are" };
-        let said = format!(
-            "{lead} {} {are} leaked, {}: nobody is attached and who made it is gone. `ipcrm -m ID` removes one.",
-            leaked.len(),
-            about.size(lost)
+        let are = if leaked.len() == 1 { tr!("is") } else { tr!("are") };
+        let said = tr!(
+            "{lead} {leaked} {are} leaked, {lost}: nobody is attached and who made it is gone. `ipcrm -m ID` removes one.",
+            lead,
+            leaked = leaked.len(),
+            are,
+            lost = about.size(lost)
         );
         sheet.note(said, Tone::Bad);
     }
@@ -125,18 +131,18 @@ pub fn segments(about: &About<'_>) -> Sheet {
         let standing = segment.standing();
         let (word, tone) = tone_of(standing);
         let maker = match (segment.creator, segment.is_creator_alive) {
-            (0, _) => "made by a process of another pid namespace".to_owned(),
-            (pid, Some(true)) => format!("made by {}", about.process(pid)),
-            (pid, Some(false)) => format!("made by {pid}, which is gone"),
-            (pid, None) => format!("made by {pid}"),
+            (0, _) => tr!("made by a process of another pid namespace").to_owned(),
+            (pid, Some(true)) => tr!("made by {pid}", pid = about.process(pid)),
+            (pid, Some(false)) => tr!("made by {pid}, which is gone", pid),
+            (pid, None) => tr!("made by {pid}", pid),
         };
         let mut who =
             if segment.holders.count > 0 { format!("{}; {maker}", holders(about, &segment.holders)) } else { maker };
         if segment.attached == 0 && segment.detached_s > 0 {
-            who = format!("{who}, left {} ago", about.ago(segment.detached_s.cast_signed()));
+            who = tr!("{who}, left {time} ago", who, time = about.ago(segment.detached_s.cast_signed()));
         }
         if segment.is_destroyed() {
-            who.push_str(", goes with the last attachment");
+            who.push_str(tr!(", goes with the last attachment"));
         }
         let cells = vec![
             segment.id.to_string(),
@@ -170,7 +176,7 @@ fn holders(about: &About<'_>, holders: &Holders) -> String {
     let named: Vec<String> = holders.pids.iter().take(NAMED).map(|pid| about.process(*pid)).collect();
     match holders.count as usize - named.len() {
         0 => named.join(", "),
-        more => format!("{} and {more} more", named.join(", ")),
+        more => tr!("{named} and {more} more", named = named.join(", "), more),
     }
 }
 
@@ -178,52 +184,63 @@ fn holders(about: &About<'_>, holders: &Holders) -> String {
 fn extent(about: &About<'_>, sheet: &mut Sheet) {
     let Some(extent) = about.survey.map(|survey| survey.extent) else { return };
     if extent.waiting > 0 {
-        let said = format!("Looked at {} of {} processes so far.", extent.processes - extent.waiting, extent.processes);
+        let said = tr!(
+            "Looked at {waiting} of {count} processes so far.",
+            waiting = extent.processes - extent.waiting,
+            count = extent.processes
+        );
         sheet.note(said, Tone::Muted);
     }
     if extent.denied > 0 {
         let grant = Denial::Ptrace.grant();
-        let who = counted(extent.denied as usize, "process", "processes");
-        sheet.note(format!("What {who} of other users have could not be seen: it {grant}."), Tone::Warn);
+        let who = counted(extent.denied as usize, tr!("process" => "counted"), tr!("processes" => "counted"));
+        sheet.note(tr!("What {who} of other users have could not be seen: it {grant}.", who, grant), Tone::Warn);
     }
     if extent.is_hiding {
-        let said = "Processes that /proc does not show here, or of other pid namespaces, may have something as well.";
+        let said =
+            tr!("Processes that /proc does not show here, or of other pid namespaces, may have something as well.");
         sheet.note(said, Tone::Muted);
     }
     if extent.left_out > 0 {
-        sheet.note(format!("{} more were found than can be kept.", extent.left_out), Tone::Muted);
+        sheet.note(tr!("{left_out} more were found than can be kept.", left_out = extent.left_out), Tone::Muted);
     }
 }
 
 /// POSIX shared memory: files below `/dev/shm`; those that nobody has are marked.
 pub fn posix(about: &About<'_>) -> Sheet {
     let columns = vec![
-        column("POSIX SHARED MEMORY", false, 0),
-        column("OWNER", false, 2),
-        column("SIZE", true, 0),
-        column("LENGTH", true, 4),
-        column("CHANGED", true, 3),
-        column("STANDING", false, 0),
-        column("WHO", false, 0),
+        column(key!("POSIX SHARED MEMORY"), false, 0),
+        column(key!("OWNER"), false, 2),
+        column(key!("SIZE"), true, 0),
+        column(key!("LENGTH"), true, 4),
+        column(key!("CHANGED"), true, 3),
+        column(key!("STANDING"), false, 0),
+        column(key!("WHO"), false, 0),
     ];
-    let mut sheet = Sheet::new("POSIX shared memory: /dev/shm", columns);
+    let mut sheet = Sheet::new(tr!("POSIX shared memory: /dev/shm"), columns);
     let Some(files) = about.part(&mut sheet, |survey| &survey.posix) else { return sheet };
     if files.is_empty() {
-        sheet.note("There is no file.", Tone::Good);
+        sheet.note(tr!("There is no file."), Tone::Good);
         return sheet;
     }
     let sum = files.iter().map(|file| file.allocated).fold(0u64, u64::saturating_add);
     let leaked: Vec<_> = files.iter().filter(|file| file.standing() == Standing::Leaked).collect();
-    let lead = format!("{} with {}.", counted(files.len(), "file", "files"), about.size(sum));
+    let lead = tr!(
+        "{count} with {sum}.",
+        count = counted(files.len(), tr!("file" => "counted"), tr!("files" => "counted")),
+        sum = about.size(sum)
+    );
     if leaked.is_empty() {
         sheet.note(lead, Tone::Plain);
     } else {
         let lost = leaked.iter().map(|file| file.allocated).fold(0u64, u64::saturating_add);
-        let are = if leaked.len() == 1 { "is" } else { "are" };
-        let said = format!(
-            "{lead} {} {are} leaked, {}: no process has it open or mapped; rm frees it.",
-            leaked.len(),
-            about.size(lost)
+        let are = if leaked.len() == 1 { tr!("is") } else { tr!("are") };
+        let said = tr!(
+            "{lead} {leaked} {are} leaked, {lost}: no process has it open or mapped; rm frees it.",
+            lead,
+            leaked = leaked.len(),
+            are,
+            lost = about.size(lost)
         );
         sheet.note(said, Tone::Bad);
     }
@@ -234,17 +251,17 @@ pub fn posix(about: &About<'_>) -> Sheet {
         let (word, tone) = tone_of(file.standing());
         let (word, tone) = if is_looked_at { (word, tone) } else { ("-", Tone::Plain) };
         let who = match &file.held {
-            _ if !is_looked_at => "who has it was not looked at".to_owned(),
+            _ if !is_looked_at => tr!("who has it was not looked at").to_owned(),
             Attachment::Held(found) => holders(about, found),
-            Attachment::Nobody => "nobody has it".to_owned(),
-            Attachment::NobodySeen => "nobody has it as far as can be seen".to_owned(),
+            Attachment::Nobody => tr!("nobody has it").to_owned(),
+            Attachment::NobodySeen => tr!("nobody has it as far as can be seen").to_owned(),
         };
         let cells = vec![
             file.path.escaped().into_owned(),
             about.user(file.uid),
             about.size(file.allocated),
             about.size(file.length),
-            format!("{} ago", about.ago(file.modified_s)),
+            tr!("{time} ago", time = about.ago(file.modified_s)),
             word.to_owned(),
             who,
         ];
@@ -256,18 +273,22 @@ pub fn posix(about: &About<'_>) -> Sheet {
 /// Memory that only open descriptors and mappings keep.
 pub fn loose(about: &About<'_>) -> Sheet {
     let columns = vec![
-        column("WITHOUT A PATH", false, 0),
-        column("KIND", false, 1),
-        column("SIZE", true, 0),
-        column("WHO", false, 0),
+        column(key!("WITHOUT A PATH"), false, 0),
+        column(key!("KIND"), false, 1),
+        column(key!("SIZE"), true, 0),
+        column(key!("WHO"), false, 0),
     ];
-    let mut sheet = Sheet::new("Without a path: deleted but open, memfd, shared maps", columns);
+    let mut sheet = Sheet::new(tr!("Without a path: deleted but open, memfd, shared maps"), columns);
     let Some(found) = about.part(&mut sheet, |survey| &survey.loose) else { return sheet };
     let sum = found.iter().map(|loose| loose.bytes).fold(0u64, u64::saturating_add);
     let lead = match found.len() {
-        0 => "None was found.".to_owned(),
+        0 => tr!("None was found.").to_owned(),
         count => {
-            format!("{} with {}: freed once nobody has it any more.", counted(count, "file", "files"), about.size(sum))
+            tr!(
+                "{count} with {sum}: freed once nobody has it any more.",
+                count = counted(count, tr!("file" => "counted"), tr!("files" => "counted")),
+                sum = about.size(sum)
+            )
         }
     };
     sheet.note(lead, Tone::Plain);

@@ -5,35 +5,43 @@ use super::{About, Sheet, SheetRow, Tone, column, counted, percent};
 /// Every cache of the slab allocator, the largest first.
 pub fn slab(about: &About<'_>) -> Sheet {
     let columns = vec![
-        column("CACHE", false, 0),
-        column("SIZE", true, 0),
-        column("SHARE", true, 3),
-        column("IDLE", true, 2),
-        column("OBJECTS", true, 1),
-        column("IN USE", true, 4),
-        column("EACH", true, 5),
-        column("KIND", false, 1),
+        column(key!("CACHE"), false, 0),
+        column(key!("SIZE"), true, 0),
+        column(key!("SHARE"), true, 3),
+        column(key!("IDLE"), true, 2),
+        column(key!("OBJECTS"), true, 1),
+        column(key!("IN USE"), true, 4),
+        column(key!("EACH"), true, 5),
+        column(key!("KIND"), false, 1),
     ];
-    let mut sheet = Sheet::new("Slab by cache", columns);
+    let mut sheet = Sheet::new(tr!("Slab by cache"), columns);
     let meminfo = &about.snapshot.sample.system.meminfo;
     let Some(caches) = about.part(&mut sheet, |survey| &survey.slab) else {
         let (kept, reclaimable) = (&meminfo.s_unreclaim, &meminfo.s_reclaimable);
-        let parts =
-            format!("Of all caches together: {} reclaimable, {} kept.", about.known(reclaimable), about.known(kept));
+        let parts = tr!(
+            "Of all caches together: {reclaimable} reclaimable, {kept} kept.",
+            reclaimable = about.known(reclaimable),
+            kept = about.known(kept)
+        );
         sheet.note(parts, Tone::Plain);
         return sheet;
     };
     let sum = caches.iter().fold(0u64, |sum, cache| sum.saturating_add(cache.bytes));
     let idle = caches.iter().fold(0u64, |sum, cache| sum.saturating_add(cache.idle()));
-    let count = counted(caches.len(), "cache", "caches");
-    let used = format!("{} in {count}, {} of it in objects that nobody uses.", about.size(sum), about.size(idle));
+    let count = counted(caches.len(), tr!("cache" => "counted"), tr!("caches" => "counted"));
+    let used = tr!(
+        "{sum} in {count}, {idle} of it in objects that nobody uses.",
+        sum = about.size(sum),
+        count,
+        idle = about.size(idle)
+    );
     let mut lead = vec![used];
     if let Some(all) = meminfo.slab.value() {
         let rest = i128::from(all) - i128::from(sum);
-        lead.push(format!(
-            "Slab of /proc/meminfo is {}: {} beside the caches (blocks over 8 KiB, empty slabs).",
-            about.size(all),
-            about.signed(rest)
+        lead.push(tr!(
+            "Slab of /proc/meminfo is {all}: {rest} beside the caches (blocks over 8 KiB, empty slabs).",
+            all = about.size(all),
+            rest = about.signed(rest)
         ));
     }
     sheet.note(lead.join(" "), Tone::Plain);
@@ -41,8 +49,8 @@ pub fn slab(about: &About<'_>) -> Sheet {
     let held: Vec<_> = caches.iter().filter(|cache| cache.bytes > 0).collect();
     sheet.fill(held.into_iter().map(|cache| {
         let kind = match cache.is_reclaimable {
-            Some(true) => "reclaimable",
-            Some(false) => "kept",
+            Some(true) => tr!("reclaimable"),
+            Some(false) => tr!("kept"),
             None => "-",
         };
         let cells = vec![

@@ -8,42 +8,42 @@ use crate::units::BytesPerSecond;
 /// Devices of swap, zram and zswap.
 pub fn devices(about: &About<'_>) -> Sheet {
     let columns = vec![
-        column("SWAP", false, 0),
-        column("KIND", false, 2),
-        column("SIZE", true, 1),
-        column("USED", true, 0),
-        column("USE%", true, 0),
-        column("PRIORITY", true, 3),
-        column("WHAT IT IS", false, 4),
+        column(key!("SWAP"), false, 0),
+        column(key!("KIND"), false, 2),
+        column(key!("SIZE"), true, 1),
+        column(key!("USED"), true, 0),
+        column(key!("USE%"), true, 0),
+        column(key!("PRIORITY"), true, 3),
+        column(key!("WHAT IT IS"), false, 4),
     ];
-    let mut sheet = Sheet::new("Swap", columns);
+    let mut sheet = Sheet::new(tr!("Swap"), columns);
     let system = &about.snapshot.sample.system;
     match (system.meminfo.swap_total.value(), system.meminfo.swap_used().value()) {
         (Some(0), _) => sheet.note(
-            "There is no swap: anonymous and shared memory can't be moved out of RAM, and where memory is full the OOM \
-             killer acts at once.",
+            tr!("There is no swap: anonymous and shared memory can't be moved out of RAM, and where memory is full the OOM \
+             killer acts at once."),
             Tone::Warn,
         ),
         (Some(total), Some(used)) => {
-            let taken = format!("{} of {} used ({}).", about.size(used), about.size(total), percent(used, total));
+            let taken = tr!("{used} of {total} used ({share}).", used = about.size(used), total = about.size(total), share = percent(used, total));
             let mut lead = vec![taken];
             if let Some(rates) = about.snapshot.rates.value() {
                 let (inwards, outwards) = (BytesPerSecond(rates.swap_in), BytesPerSecond(rates.swap_out));
-                lead.push(format!("In {inwards}, out {outwards}."));
+                lead.push(tr!("In {inwards}, out {outwards}.", inwards, outwards));
             }
             if let Some(cached) = system.meminfo.swap_cached.value().filter(|cached| *cached > 0) {
-                lead.push(format!("{} is in RAM as well (SwapCached).", about.size(cached)));
+                lead.push(tr!("{cached} is in RAM as well (SwapCached).", cached = about.size(cached)));
             }
             sheet.note(lead.join(" "), if used * 10 >= total * 9 { Tone::Warn } else { Tone::Plain });
         }
-        _ => sheet.note("The kernel does not tell how much swap there is.", Tone::Warn),
+        _ => sheet.note(tr!("The kernel does not tell how much swap there is."), Tone::Warn),
     }
     sheet.rows = system
         .swaps
         .iter()
         .map(|device| {
             let path = device.path.escaped().into_owned();
-            let what = if path.contains("zram") { "compressed in RAM" } else { "on disk" };
+            let what = if path.contains("zram") { tr!("compressed in RAM") } else { tr!("on disk") };
             let cells = vec![
                 path,
                 device.kind.escaped().into_owned(),
@@ -57,27 +57,29 @@ pub fn devices(about: &About<'_>) -> Sheet {
         })
         .collect();
     for zram in system.zram.iter().filter(|zram| zram.original > 0 || zram.used > 0) {
-        let said = format!(
-            "{}: {} stored in {} of RAM{}.",
-            zram.name.escaped(),
-            about.size(zram.original),
-            about.size(zram.used),
-            ratio(zram.original, zram.used)
+        let said = tr!(
+            "{name}: {original} stored in {used} of RAM{more}.",
+            name = zram.name.escaped(),
+            original = about.size(zram.original),
+            used = about.size(zram.used),
+            more = ratio(zram.original, zram.used)
         );
         sheet.note(said, Tone::Plain);
     }
     match (system.meminfo.zswap.value(), system.meminfo.zswapped.value()) {
         (Some(used), Some(stored)) if stored > 0 => {
-            let said = format!(
-                "zswap: {} stored in {} of RAM{}; it counts as used on its device as well.",
-                about.size(stored),
-                about.size(used),
-                ratio(stored, used)
+            let said = tr!(
+                "zswap: {stored} stored in {used} of RAM{more}; it counts as used on its device as well.",
+                stored = about.size(stored),
+                used = about.size(used),
+                more = ratio(stored, used)
             );
             sheet.note(said, Tone::Plain);
         }
-        (None, _) => sheet
-            .note("zswap: not told by this kernel (Linux 5.19); where it is on, its pool is unaccounted.", Tone::Muted),
+        (None, _) => sheet.note(
+            tr!("zswap: not told by this kernel (Linux 5.19); where it is on, its pool is unaccounted."),
+            Tone::Muted,
+        ),
         _ => {}
     }
     sheet
@@ -92,17 +94,17 @@ fn ratio(stored: u64, used: u64) -> String {
 pub fn processes(about: &About<'_>) -> Sheet {
     let columns = vec![
         column("PID", true, 0),
-        column("USER", false, 2),
-        column("SWAP", true, 0),
+        column(key!("USER"), false, 2),
+        column(key!("SWAP"), true, 0),
         column("SWPSS", true, 1),
         column("RSS", true, 3),
-        column("COMMAND", false, 0),
+        column(key!("COMMAND"), false, 0),
     ];
-    let mut sheet = Sheet::new("Swap by process", columns);
+    let mut sheet = Sheet::new(tr!("Swap by process"), columns);
     let system = &about.snapshot.sample.system;
     let used = system.meminfo.swap_used().value().unwrap_or(0);
     if used == 0 {
-        sheet.note("Nothing is in swap.", Tone::Good);
+        sheet.note(tr!("Nothing is in swap."), Tone::Good);
         return sheet;
     }
     let sample = &about.snapshot.sample;
@@ -117,26 +119,34 @@ pub fn processes(about: &About<'_>) -> Sheet {
     let own =
         swapped.iter().map(|process| share(process).or(swap(process)).unwrap_or(0)).fold(0u64, u64::saturating_add);
     let rest = i128::from(used) - i128::from(own);
-    let count = counted(swapped.len(), "process has", "processes have");
-    let in_swap = format!(
-        "{count} {} in swap (VmSwap), {} with shared entries counted once (SwapPss).",
-        about.size(sum),
-        about.size(own)
+    let count = counted(swapped.len(), tr!("process has"), tr!("processes have"));
+    let in_swap = tr!(
+        "{count} {sum} in swap (VmSwap), {own} with shared entries counted once (SwapPss).",
+        count,
+        sum = about.size(sum),
+        own = about.size(own)
     );
     let mut lead = vec![in_swap];
     if rest >= 0 {
-        lead.push(format!(
-            "{} more is no process's: tmpfs and shared memory, swap that is cached.",
-            about.signed(rest)
+        lead.push(tr!(
+            "{rest} more is no process's: tmpfs and shared memory, swap that is cached.",
+            rest = about.signed(rest)
         ));
     } else {
-        lead.push(format!("That is {} more than is used: readings are of different moments.", about.signed(-rest)));
+        lead.push(tr!(
+            "That is {rest} more than is used: readings are of different moments.",
+            rest = about.signed(-rest)
+        ));
     }
     sheet.note(lead.join(" "), Tone::Plain);
     if unknown > 0 {
         let grant = crate::model::reading::Denial::Ptrace.grant();
         sheet.note(
-            format!("SWPSS of {} is not known: it {grant}.", counted(unknown, "process", "processes")),
+            tr!(
+                "SWPSS of {who} is not known: it {grant}.",
+                who = counted(unknown, tr!("process" => "counted"), tr!("processes" => "counted")),
+                grant
+            ),
             Tone::Muted,
         );
     }

@@ -51,9 +51,9 @@ impl CgroupField {
     /// Why a reading of it is no value, as a sentence without its full stop; `None` where it is one.
     pub fn explain(&self, reading: &Reading<Value<'_>>) -> Option<String> {
         match (self.key, reading) {
-            ("growth", Reading::Pending) => Some("not known yet: it takes 20 s of history".into()),
+            ("growth", Reading::Pending) => Some(tr!("not known yet: it takes 20 s of history").into()),
             ("usage", Reading::Unsupported(Need::NotApplicable)) => {
-                Some("the root group is the machine: it has no usage of its own".into())
+                Some(tr!("the root group is the machine: it has no usage of its own").into())
             }
             _ => reading.explain(),
         }

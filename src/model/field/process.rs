@@ -55,7 +55,7 @@ impl ProcessField {
     /// Why a reading of it is no value, as a sentence without its full stop; `None` where it is one.
     pub fn explain(&self, reading: &Reading<Value<'_>>) -> Option<String> {
         match (self.source, reading) {
-            (Source::History, Reading::Pending) => Some("not known yet: it takes 20 s of history".into()),
+            (Source::History, Reading::Pending) => Some(tr!("not known yet: it takes 20 s of history").into()),
             _ => reading.explain(),
         }
     }

@@ -83,13 +83,17 @@ impl fmt::Display for Value<'_> {
             Self::BytesChange(n) | Self::BytesPerMinute(n) => BytesPerMinute(*n).fmt(f),
             Self::CountChange(n) if *n == 0.0 => f.pad("0"),
             Self::CountChange(n) => write!(f, "{n:+.0}"),
-            Self::New(_) => f.pad("new"),
+            Self::New(_) => f.pad(tr!("new")),
             Self::BytesPerSecond(n) => BytesPerSecond(*n).fmt(f),
             Self::Count(n) => fmt::Display::fmt(n, f),
             Self::PerSecond(n) => write!(f, "{n:.1}/s"),
             Self::Percent(n) => Percent(*n).fmt(f),
             Self::Milliseconds(n) => Span(Duration::from_millis(*n)).fmt(f),
-            Self::Text(text) | Self::Ranked(_, text) => f.pad(text),
+            Self::Text(text) => f.pad(text),
+            Self::Ranked(_, text) => {
+                let word = text.trim_end_matches(|c: char| c.is_ascii_digit() || c == ' ');
+                f.pad(&text.replacen(word, tr!(of word), 1))
+            }
         }
     }
 }

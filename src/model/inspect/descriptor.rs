@@ -169,7 +169,7 @@ fn shown(kind: DescriptorKind, name: &Text, is_deleted: bool, socket: Option<&So
     }
     let deleted = if is_deleted { " (deleted)" } else { "" };
     match kind {
-        kind if name.is_empty() => kind.title().to_owned(),
+        kind if name.is_empty() => tr!(of kind.title()).to_owned(),
         DescriptorKind::Memfd => format!("memfd {}", name.escaped()),
         _ => format!("{}{deleted}", name.escaped()),
     }
@@ -222,10 +222,10 @@ impl DescriptorKind {
     /// What it is called on screen.
     pub fn title(self) -> &'static str {
         match self {
-            Self::File => "file",
-            Self::Directory => "directory",
-            Self::Socket => "socket",
-            Self::Pipe => "pipe",
+            Self::File => key!("file"),
+            Self::Directory => key!("directory"),
+            Self::Socket => key!("socket"),
+            Self::Pipe => key!("pipe"),
             Self::Epoll => "epoll",
             Self::Eventfd => "eventfd",
             Self::Timerfd => "timerfd",
@@ -235,12 +235,12 @@ impl DescriptorKind {
             Self::Memfd => "memfd",
             Self::IoUring => "io_uring",
             Self::Pidfd => "pidfd",
-            Self::Device => "device",
+            Self::Device => key!("device"),
             Self::Bpf => "bpf",
-            Self::PerfEvent => "perf event",
+            Self::PerfEvent => key!("perf event"),
             Self::Userfaultfd => "userfaultfd",
-            Self::Namespace => "namespace",
-            Self::Other => "other",
+            Self::Namespace => key!("namespace"),
+            Self::Other => key!("other"),
         }
     }
 
@@ -250,19 +250,19 @@ impl DescriptorKind {
             return self.title();
         }
         match self {
-            Self::File => "files",
-            Self::Directory => "directories",
-            Self::Socket => "sockets",
-            Self::Pipe => "pipes",
-            Self::Eventfd => "eventfds",
-            Self::Timerfd => "timerfds",
-            Self::Signalfd => "signalfds",
-            Self::Memfd => "memfds",
-            Self::Pidfd => "pidfds",
-            Self::Device => "devices",
-            Self::PerfEvent => "perf events",
-            Self::Userfaultfd => "userfaultfds",
-            Self::Namespace => "namespaces",
+            Self::File => key!("files"),
+            Self::Directory => key!("directories"),
+            Self::Socket => key!("sockets"),
+            Self::Pipe => key!("pipes"),
+            Self::Eventfd => key!("eventfds"),
+            Self::Timerfd => key!("timerfds"),
+            Self::Signalfd => key!("signalfds"),
+            Self::Memfd => key!("memfds"),
+            Self::Pidfd => key!("pidfds"),
+            Self::Device => key!("devices"),
+            Self::PerfEvent => key!("perf events"),
+            Self::Userfaultfd => key!("userfaultfds"),
+            Self::Namespace => key!("namespaces"),
             other => other.title(),
         }
     }

@@ -27,11 +27,11 @@ impl FdInfo {
     /// In words: `at 1.2M, append`, `312 watches`; empty where there is nothing to be said.
     pub fn words(&self, kind: DescriptorKind) -> String {
         if let Some(held) = self.held {
-            let least = if self.is_cut { "at least " } else { "" };
+            let least = if self.is_cut { tr!("at least ") } else { "" };
             let (one, many) = match kind {
-                DescriptorKind::Epoll => ("entry", "entries"),
-                DescriptorKind::Eventfd => return format!("counts {held}"),
-                _ => ("watch", "watches"),
+                DescriptorKind::Epoll => (tr!("entry"), tr!("entries")),
+                DescriptorKind::Eventfd => return tr!("counts {held}", held),
+                _ => (tr!("watch"), tr!("watches")),
             };
             return format!("{least}{held} {}", if held == 1 { one } else { many });
         }
@@ -40,8 +40,8 @@ impl FdInfo {
         }
         let mut words = Vec::new();
         if kind == DescriptorKind::File {
-            words.extend((self.offset > 0).then(|| format!("at {}", Bytes(self.offset))));
-            words.extend((self.flags & APPEND != 0).then(|| "append".to_owned()));
+            words.extend((self.offset > 0).then(|| tr!("at {place}", place = Bytes(self.offset))));
+            words.extend((self.flags & APPEND != 0).then(|| tr!("append").to_owned()));
         }
         words.join(", ")
     }

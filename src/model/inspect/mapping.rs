@@ -85,9 +85,9 @@ impl Mapping {
 fn shown(kind: MappingKind, name: &Text, is_deleted: bool) -> String {
     let deleted = if is_deleted { " (deleted)" } else { "" };
     match kind {
-        kind if name.is_empty() => kind.title().to_owned(),
+        kind if name.is_empty() => tr!(of kind.title()).to_owned(),
         MappingKind::Sysv | MappingKind::Memfd | MappingKind::NamedAnonymous => {
-            format!("{} {}", kind.title(), name.escaped())
+            format!("{} {}", tr!(of kind.title()), name.escaped())
         }
         _ => format!("{}{deleted}", name.escaped()),
     }
@@ -152,25 +152,25 @@ impl MappingKind {
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Heap => ("[heap]", "heap"),
-            Self::Anonymous => ("anonymous", "anonymous"),
-            Self::NamedAnonymous => ("anonymous", "named_anonymous"),
-            Self::Code => ("generated code", "code"),
-            Self::MallocArena => ("malloc arenas", "malloc_arena"),
-            Self::V8Heap => ("V8 heap", "v8_heap"),
-            Self::GoHeap => ("Go heap", "go_heap"),
-            Self::JvmHeap => ("Java heap", "jvm_heap"),
+            Self::Anonymous => (key!("anonymous"), "anonymous"),
+            Self::NamedAnonymous => (key!("anonymous"), "named_anonymous"),
+            Self::Code => (key!("generated code"), "code"),
+            Self::MallocArena => (key!("malloc arenas"), "malloc_arena"),
+            Self::V8Heap => (key!("V8 heap"), "v8_heap"),
+            Self::GoHeap => (key!("Go heap"), "go_heap"),
+            Self::JvmHeap => (key!("Java heap"), "jvm_heap"),
             Self::Stack => ("[stack]", "stack"),
-            Self::ThreadStack => ("thread stacks", "thread_stack"),
-            Self::Reserved => ("reserved", "reserved"),
-            Self::SharedAnonymous => ("shared anonymous", "shared_anonymous"),
-            Self::Sysv => ("SysV segment", "sysv"),
-            Self::PosixShm => ("POSIX shared memory", "posix_shm"),
+            Self::ThreadStack => (key!("thread stacks"), "thread_stack"),
+            Self::Reserved => (key!("reserved"), "reserved"),
+            Self::SharedAnonymous => (key!("shared anonymous"), "shared_anonymous"),
+            Self::Sysv => (key!("SysV segment"), "sysv"),
+            Self::PosixShm => (key!("POSIX shared memory"), "posix_shm"),
             Self::Memfd => ("memfd", "memfd"),
             Self::Tmpfs => ("tmpfs", "tmpfs"),
-            Self::HugeTlb => ("huge pages", "hugetlb"),
-            Self::Device => ("device", "device"),
-            Self::File => ("file", "file"),
-            Self::Kernel => ("kernel", "kernel"),
+            Self::HugeTlb => (key!("huge pages"), "hugetlb"),
+            Self::Device => (key!("device"), "device"),
+            Self::File => (key!("file"), "file"),
+            Self::Kernel => (key!("kernel"), "kernel"),
         }
     }
 
@@ -213,12 +213,12 @@ impl Family {
     /// What it is called.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Heap => "heap",
-            Self::Anonymous => "anonymous",
-            Self::Stack => "stacks",
-            Self::Shared => "shared",
-            Self::File => "files",
-            Self::Other => "other",
+            Self::Heap => key!("heap"),
+            Self::Anonymous => key!("anonymous"),
+            Self::Stack => key!("stacks"),
+            Self::Shared => key!("shared"),
+            Self::File => key!("files"),
+            Self::Other => key!("other"),
         }
     }
 }

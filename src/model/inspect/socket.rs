@@ -157,7 +157,7 @@ impl fmt::Display for Endpoint {
 impl fmt::Display for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.protocol == Protocol::Unlisted {
-            return f.write_str("in no list of /proc/net");
+            return f.write_str(tr!("in no list of /proc/net"));
         }
         f.write_str(self.protocol.word())?;
         if self.local != Endpoint::None {

@@ -63,15 +63,15 @@ pub struct Stack {
 /// A state's letter in words (proc_pid_stat(5)).
 pub fn state_word(state: u8) -> &'static str {
     match state {
-        b'R' => "running",
-        b'S' => "sleeping",
-        b'D' => "waiting for a device",
-        b'Z' => "zombie",
-        b'T' => "stopped",
-        b't' => "traced",
-        b'I' => "idle",
-        b'X' => "dead",
-        _ => "unknown",
+        b'R' => key!("running"),
+        b'S' => key!("sleeping"),
+        b'D' => key!("waiting for a device"),
+        b'Z' => key!("zombie"),
+        b'T' => key!("stopped"),
+        b't' => key!("traced"),
+        b'I' => key!("idle"),
+        b'X' => key!("dead"),
+        _ => key!("unknown"),
     }
 }
 

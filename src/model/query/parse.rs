@@ -8,7 +8,7 @@ use crate::units::{parse_bytes, parse_duration};
 
 /// Why a filter was refused, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("column {}: {problem}", at + 1)]
+#[error("{}", tr!("column {column}: {problem}", column = at + 1, problem))]
 pub struct QueryError {
     /// Characters before the place.
     pub at: usize,
@@ -41,7 +41,7 @@ pub(super) fn parse(text: &str) -> Result<Node, QueryError> {
     let node = parser.any()?;
     match parser.peek() {
         None => Ok(node),
-        Some(_) => Err(parser.error("a `)` without its `(`")),
+        Some(_) => Err(parser.error(tr!("a `)` without its `(`"))),
     }
 }
 
@@ -66,7 +66,7 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, QueryError> {
             '"' | '\'' => {
                 let length = chars[at + 1..].iter().position(|end| end == c).ok_or_else(|| QueryError {
                     at,
-                    problem: format!("the text after {c} has no end: close it with {c}"),
+                    problem: tr!("the text after {c} has no end: close it with {c}", c),
                 })?;
                 let word: String = chars[at + 1..at + 1 + length].iter().collect();
                 at += length + 1;
@@ -160,7 +160,7 @@ impl Parser {
     fn any(&mut self) -> Result<Node, QueryError> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(self.error(format!("more than {DEEPEST} parentheses in one another")));
+            return Err(self.error(tr!("more than {count} parentheses in one another", count = DEEPEST)));
         }
         let mut nodes = vec![self.all()?];
         while self.take(&Token::Or) {
@@ -194,11 +194,15 @@ impl Parser {
     fn plain_term(&mut self) -> Result<Node, QueryError> {
         if self.take(&Token::Open) {
             let node = self.any()?;
-            return if self.take(&Token::Close) { Ok(node) } else { Err(self.error("a `(` is not closed: add `)`")) };
+            return if self.take(&Token::Close) {
+                Ok(node)
+            } else {
+                Err(self.error(tr!("a `(` is not closed: add `)`")))
+            };
         }
         let start = self.at();
         let Some(Token::Word { text, is_quoted }) = self.peek().cloned() else {
-            return Err(self.error("here a word or a comparison is missing, such as `node` or `rss>100M`"));
+            return Err(self.error(tr!("here a word or a comparison is missing, such as `node` or `rss>100M`")));
         };
         self.next += 1;
         let Some(Token::Operator(operator)) = self.peek().cloned() else {
@@ -210,7 +214,12 @@ impl Parser {
         self.next += 1;
         let value_at = self.at();
         let Some(Token::Word { text: value, is_quoted }) = self.peek().cloned() else {
-            return Err(self.error(format!("`{text}{operator}` has no value: {}", example(field.unit))));
+            return Err(self.error(tr!(
+                "`{text}{operator}` has no value: {unit}",
+                text,
+                operator,
+                unit = example(field.unit)
+            )));
         };
         self.next += 1;
         compare(field, operator, &value, is_quoted).map_err(|problem| QueryError { at: value_at, problem })
@@ -240,7 +249,7 @@ fn compare(field: &'static ProcessField, operator: &str, value: &str, is_quoted:
             ">=" => Op::GreaterOrEqual,
             "<" => Op::Less,
             "<=" => Op::LessOrEqual,
-            _ => return Err(format!("`{}` is a number: compare it with = != > >= < <=", field.key)),
+            _ => return Err(tr!("`{key}` is a number: compare it with = != > >= < <=", key = field.key)),
         };
         return number(field.unit, value).map(|value| Node::Number { field, op, value });
     }
@@ -251,9 +260,9 @@ fn compare(field: &'static ProcessField, operator: &str, value: &str, is_quoted:
             RegexBuilder::new(value)
                 .case_insensitive(true)
                 .build()
-                .map_err(|error| format!("`{value}` is not a regular expression: {error}"))?,
+                .map_err(|error| tr!("`{value}` is not a regular expression: {error}", value, error))?,
         ),
-        _ => return Err(format!("`{}` is text: compare it with = != ~ !~", field.key)),
+        _ => return Err(tr!("`{key}` is text: compare it with = != ~ !~", key = field.key)),
     };
     Ok(Node::Text { field, pattern, is_negated })
 }
@@ -273,19 +282,20 @@ pub(crate) fn number(unit: Unit, value: &str) -> Result<f64, String> {
         Unit::PerSecond => plain(digits.trim_end_matches("/s")),
         Unit::Count | Unit::CountChange | Unit::Text => plain(digits),
     };
-    read.map(|number| number * sign).ok_or_else(|| format!("`{value}` does not fit: {}", example(unit)))
+    read.map(|number| number * sign)
+        .ok_or_else(|| tr!("`{value}` does not fit: {example}", value, example = example(unit)))
 }
 
 fn example(unit: Unit) -> &'static str {
     match unit {
-        Unit::Bytes | Unit::BytesChange => "write a size, as in 100M or 1.5G",
-        Unit::BytesPerMinute | Unit::Series => "write a size per minute, as in 1M",
-        Unit::BytesPerSecond => "write a size per second, as in 1M",
-        Unit::Count | Unit::CountChange => "write a number, as in 900",
-        Unit::PerSecond => "write a number per second, as in 10",
-        Unit::Percent => "write a share, as in 80%",
-        Unit::Milliseconds => "write a duration, as in 30s or 10m",
-        Unit::Text => "write a word, as in app or node*",
+        Unit::Bytes | Unit::BytesChange => tr!("write a size, as in 100M or 1.5G"),
+        Unit::BytesPerMinute | Unit::Series => tr!("write a size per minute, as in 1M"),
+        Unit::BytesPerSecond => tr!("write a size per second, as in 1M"),
+        Unit::Count | Unit::CountChange => tr!("write a number, as in 900"),
+        Unit::PerSecond => tr!("write a number per second, as in 10"),
+        Unit::Percent => tr!("write a share, as in 80%"),
+        Unit::Milliseconds => tr!("write a duration, as in 30s or 10m"),
+        Unit::Text => tr!("write a word, as in app or node*"),
     }
 }
 
@@ -293,7 +303,13 @@ fn unknown_field(name: &str) -> String {
     let lower = name.to_ascii_lowercase();
     let mut near: Vec<&str> = PROCESS_FIELDS.iter().map(|field| field.key).collect();
     near.sort_by_key(|key| distance(key, &lower));
-    format!("there is no field `{name}`: did you mean {}, {} or {}?", near[0], near[1], near[2])
+    tr!(
+        "there is no field `{name}`: did you mean {first}, {second} or {third}?",
+        name,
+        first = near[0],
+        second = near[1],
+        third = near[2]
+    )
 }
 
 /// Edits from one word to the other (Levenshtein); a part of the other word counts as near.

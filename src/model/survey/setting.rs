@@ -103,107 +103,112 @@ macro_rules! settings {
 settings! {
     "vm.swappiness" "vm/swappiness" swappiness;
     "vm.page-cluster" "vm/page-cluster" |n, _, _| {
-        format!("{} pages are read from swap at a time; 0 suits zram and SSDs", 1u64.checked_shl(n as u32).unwrap_or(0))
+        tr!("{n} pages are read from swap at a time; 0 suits zram and SSDs", n = 1u64.checked_shl(n as u32).unwrap_or(0))
     };
     "vm.overcommit_memory" "vm/overcommit_memory" overcommit;
     "vm.overcommit_ratio" "vm/overcommit_ratio" |n, _, about| match about.number("vm.overcommit_memory") {
-        Some(2) => format!("the limit of promises is {n}% of RAM (huge page pools left out) and all swap{}", commit(about)),
-        _ => "without effect unless vm.overcommit_memory is 2".into(),
+        Some(2) => tr!("the limit of promises is {n}% of RAM (huge page pools left out) and all swap{promised}", n, promised = commit(about)),
+        _ => tr!("without effect unless vm.overcommit_memory is 2").into(),
     };
     "vm.min_free_kbytes" "vm/min_free_kbytes" |n, _, about| {
         let kept = n.saturating_mul(1024);
         let share = about.meminfo.mem_total.value().filter(|total| *total > 0);
-        let share = share.map_or_else(String::new, |total| format!(" ({:.1}% of RAM)", kept as f64 * 100.0 / total as f64));
-        format!("{}{share} stay free: below the zones' min marks programs reclaim for themselves and stall", Bytes(kept))
+        let share = share.map_or_else(String::new, |total| tr!(" ({share}% of RAM)", share = format_args!("{:.1}", kept as f64 * 100.0 / total as f64)));
+        tr!("{kept}{share} stay free: below the zones' min marks programs reclaim for themselves and stall", kept = Bytes(kept), share)
     };
     "vm.watermark_scale_factor" "vm/watermark_scale_factor" |n, _, about| {
         let marks = about.zones.filter(|zones| !zones.zones.is_empty());
         let marks = marks.map_or_else(String::new, |zones| {
-            format!(": kswapd wakes below {} free and works up to {}", Bytes(zones.sum(|zone| zone.low)), Bytes(zones.sum(|zone| zone.high)))
+            tr!(": kswapd wakes below {low} free and works up to {high}", low = Bytes(zones.sum(|zone| zone.low)), high = Bytes(zones.sum(|zone| zone.high)))
         });
-        format!("the marks lie at least {:.2}% of a zone apart{marks}", n as f64 / 100.0)
+        tr!("the marks lie at least {n}% of a zone apart{marks}", n = format_args!("{:.2}", n as f64 / 100.0), marks)
     };
     "vm.watermark_boost_factor" "vm/watermark_boost_factor" |n, _, _| match n {
-        0 => "fragmentation does not raise the marks".into(),
-        n => format!("fragmentation raises the marks for a while, by up to {:.0}% of the high one", n as f64 / 100.0),
+        0 => tr!("fragmentation does not raise the marks").into(),
+        n => tr!("fragmentation raises the marks for a while, by up to {n}% of the high one", n = format_args!("{:.0}", n as f64 / 100.0)),
     };
     "vm.vfs_cache_pressure" "vm/vfs_cache_pressure" |n, _, _| match n {
-        0 => "dentries and inodes are never given back: they can fill memory".into(),
-        1..100 => "dentries and inodes are kept longer than contents of files".into(),
-        100 => "dentries and inodes go as readily as contents of files".into(),
-        _ => "dentries and inodes go sooner than contents of files".into(),
+        0 => tr!("dentries and inodes are never given back: they can fill memory").into(),
+        1..100 => tr!("dentries and inodes are kept longer than contents of files").into(),
+        100 => tr!("dentries and inodes go as readily as contents of files").into(),
+        _ => tr!("dentries and inodes go sooner than contents of files").into(),
     };
     "vm.dirty_background_ratio" "vm/dirty_background_ratio" |n, _, about| {
-        dirty(n, about, "vm.dirty_background_bytes", "is written in the background", |zones| zones.dirty_background)
+        dirty(n, about, "vm.dirty_background_bytes", tr!("is written in the background"), |zones| zones.dirty_background)
     };
     "vm.dirty_background_bytes" "vm/dirty_background_bytes" |n, _, _| in_bytes(n, "vm.dirty_background_ratio");
     "vm.dirty_ratio" "vm/dirty_ratio" |n, _, about| {
-        dirty(n, about, "vm.dirty_bytes", "makes programs that write wait", |zones| zones.dirty)
+        dirty(n, about, "vm.dirty_bytes", tr!("makes programs that write wait"), |zones| zones.dirty)
     };
     "vm.dirty_bytes" "vm/dirty_bytes" |n, _, _| in_bytes(n, "vm.dirty_ratio");
     "vm.zone_reclaim_mode" "vm/zone_reclaim_mode" |n, _, _| match n {
-        0 => "memory of other NUMA nodes is taken before this node's cache is given up".into(),
-        _ => "a NUMA node gives up its cache before memory of another node is taken: cache may stay small".into(),
+        0 => tr!("memory of other NUMA nodes is taken before this node's cache is given up").into(),
+        _ => tr!("a NUMA node gives up its cache before memory of another node is taken: cache may stay small").into(),
     };
     "vm.panic_on_oom" "vm/panic_on_oom" |n, _, _| match n {
-        0 => "where memory runs out the OOM killer ends a process".into(),
-        _ => "where memory runs out the machine panics".into(),
+        0 => tr!("where memory runs out the OOM killer ends a process").into(),
+        _ => tr!("where memory runs out the machine panics").into(),
     };
     "vm.oom_kill_allocating_task" "vm/oom_kill_allocating_task" |n, _, _| match n {
-        0 => "the OOM killer chooses by size (oom_score)".into(),
-        _ => "the OOM killer ends whoever asked for memory last, whatever its size".into(),
+        0 => tr!("the OOM killer chooses by size (oom_score)").into(),
+        _ => tr!("the OOM killer ends whoever asked for memory last, whatever its size").into(),
     };
     "vm.nr_hugepages" "vm/nr_hugepages" |n, _, about| match (n, about.meminfo.hugetlb.value()) {
-        (0, Some(1..)) => "none of the default size; other pools are reserved".into(),
-        (0, _) => "no huge pages are reserved".into(),
-        (_, Some(bytes)) => format!("{} are reserved for huge pages, used or not", Bytes(bytes)),
-        (_, None) => "reserved for huge pages, used or not".into(),
+        (0, Some(1..)) => tr!("none of the default size; other pools are reserved").into(),
+        (0, _) => tr!("no huge pages are reserved").into(),
+        (_, Some(bytes)) => tr!("{bytes} are reserved for huge pages, used or not", bytes = Bytes(bytes)),
+        (_, None) => tr!("reserved for huge pages, used or not").into(),
     };
-    "vm.max_map_count" "vm/max_map_count" |n, _, _| format!("a process may have {n} mappings; beyond it mmap(2) fails");
-    "kernel.shmmax" "kernel/shmmax" |n, _, _| format!("a System V segment may have {}", at_most(n));
-    "kernel.shmall" "kernel/shmall" |n, _, _| format!("all System V segments together may have {} pages", pages(n));
+    "vm.max_map_count" "vm/max_map_count" |n, _, _| tr!("a process may have {n} mappings; beyond it mmap(2) fails", n);
+    "kernel.shmmax" "kernel/shmmax" |n, _, _| tr!("a System V segment may have {size}", size = at_most(n));
+    "kernel.shmall" "kernel/shmall" |n, _, _| tr!("all System V segments together may have {n} pages", n = pages(n));
     "transparent_hugepage" "/sys/kernel/mm/transparent_hugepage/enabled" |_, value, _| match value.text.as_str() {
-        "always" => "large mappings get huge pages by themselves: faster, but more is resident than was touched".into(),
-        "madvise" => "only programs that ask for huge pages (madvise(2)) get them".into(),
-        _ => "nobody gets huge pages by itself".into(),
+        "always" => tr!("large mappings get huge pages by themselves: faster, but more is resident than was touched").into(),
+        "madvise" => tr!("only programs that ask for huge pages (madvise(2)) get them").into(),
+        _ => tr!("nobody gets huge pages by itself").into(),
     };
     "zswap" "/sys/module/zswap/parameters/enabled" |_, value, about| match (value.text.as_str(), about.has_swap()) {
-        ("Y", true) => "what goes to swap is compressed in RAM first".into(),
-        ("Y", false) => "on, but there is no swap: without effect".into(),
-        _ => "what goes to swap is not compressed in RAM first".into(),
+        ("Y", true) => tr!("what goes to swap is compressed in RAM first").into(),
+        ("Y", false) => tr!("on, but there is no swap: without effect").into(),
+        _ => tr!("what goes to swap is not compressed in RAM first").into(),
     };
 }
 
 fn swappiness(n: u64, _: &Setting, about: &About<'_>) -> String {
     if !about.has_swap() {
-        return "without effect: there is no swap".into();
+        return tr!("without effect: there is no swap").into();
     }
     match n {
-        0 => "anonymous memory is swapped only once file cache is nearly gone: the OOM killer may come first".into(),
-        1..100 => format!("file cache is given up {} than anonymous memory is swapped (100 is even)", sooner(n)),
-        100 => "file cache and anonymous memory are given up alike".into(),
-        _ => "anonymous memory is swapped sooner than file cache is given up: right for zram and zswap".into(),
+        0 => {
+            tr!("anonymous memory is swapped only once file cache is nearly gone: the OOM killer may come first").into()
+        }
+        1..100 => {
+            tr!("file cache is given up {sooner} than anonymous memory is swapped (100 is even)", sooner = sooner(n))
+        }
+        100 => tr!("file cache and anonymous memory are given up alike").into(),
+        _ => tr!("anonymous memory is swapped sooner than file cache is given up: right for zram and zswap").into(),
     }
 }
 
 fn sooner(n: u64) -> &'static str {
-    if n < 40 { "much sooner" } else { "sooner" }
+    if n < 40 { tr!("much sooner") } else { tr!("sooner") }
 }
 
 fn overcommit(n: u64, _: &Setting, about: &About<'_>) -> String {
     match n {
-        0 => {
-            "only what obviously can't be had is refused; memory is promised more than once, the OOM killer pays".into()
-        }
-        1 => "whatever is asked for is promised; the OOM killer pays".into(),
-        _ => format!("promises end at a limit{}; beyond it malloc and fork fail", commit(about)),
+        0 => tr!("only what obviously can't be had is refused; memory is promised more than once, the OOM killer pays")
+            .into(),
+        1 => tr!("whatever is asked for is promised; the OOM killer pays").into(),
+        _ => tr!("promises end at a limit{promised}; beyond it malloc and fork fail", promised = commit(about)),
     }
 }
 
 /// How near the limit of promises is.
 fn commit(about: &About<'_>) -> String {
     match (about.meminfo.committed_as.value(), about.meminfo.commit_limit.value()) {
-        (Some(promised), Some(limit)) => format!(": {} of {} are promised", Bytes(promised), Bytes(limit)),
+        (Some(promised), Some(limit)) => {
+            tr!(": {promised} of {limit} are promised", promised = Bytes(promised), limit = Bytes(limit))
+        }
         _ => String::new(),
     }
 }
@@ -211,23 +216,29 @@ fn commit(about: &About<'_>) -> String {
 fn dirty(n: u64, about: &About<'_>, bytes: &str, what: &str, threshold: fn(&Zones) -> Option<u64>) -> String {
     let now = about.zones.and_then(threshold);
     match (about.number(bytes), now) {
-        (Some(1..), _) => format!("without effect: {bytes} is set"),
-        (_, Some(now)) => format!("above {} of dirty cache now ({n}% of what is free or cache) it {what}", Bytes(now)),
-        _ => format!("above {n}% of what is free or cache dirty cache {what}"),
+        (Some(1..), _) => tr!("without effect: {bytes} is set", bytes),
+        (_, Some(now)) => {
+            tr!("above {now} of dirty cache now ({n}% of what is free or cache) it {what}", now = Bytes(now), n, what)
+        }
+        _ => tr!("above {n}% of what is free or cache dirty cache {what}", n, what),
     }
 }
 
 fn in_bytes(n: u64, ratio: &str) -> String {
-    if n == 0 { format!("not set: {ratio} counts") } else { format!("{} count instead of {ratio}", Bytes(n)) }
+    if n == 0 {
+        tr!("not set: {ratio} counts", ratio)
+    } else {
+        tr!("{size} count instead of {ratio}", size = Bytes(n), ratio)
+    }
 }
 
 /// Limits beyond any machine are none.
 fn at_most(bytes: u64) -> String {
-    if bytes > 1 << 57 { "any size".into() } else { format!("at most {}", Bytes(bytes)) }
+    if bytes > 1 << 57 { tr!("any size").into() } else { tr!("at most {bytes}", bytes = Bytes(bytes)) }
 }
 
 fn pages(count: u64) -> String {
-    if count > 1 << 45 { "any number of".into() } else { count.to_string() }
+    if count > 1 << 45 { tr!("any number of").into() } else { count.to_string() }
 }
 
 #[cfg(test)]

@@ -77,9 +77,9 @@ impl Standing {
     /// The word for people and for JSON.
     pub fn word(self) -> &'static str {
         match self {
-            Self::InUse => "in use",
-            Self::Idle => "idle",
-            Self::Leaked => "leaked",
+            Self::InUse => tr!("in use"),
+            Self::Idle => tr!("idle"),
+            Self::Leaked => tr!("leaked"),
         }
     }
 }
@@ -209,9 +209,9 @@ impl LooseKind {
     /// The word for people and for JSON.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Deleted => "deleted file",
+            Self::Deleted => tr!("deleted file"),
             Self::Memfd => "memfd",
-            Self::Anonymous => "shared map",
+            Self::Anonymous => tr!("shared map"),
         }
     }
 }

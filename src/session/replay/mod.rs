@@ -24,6 +24,7 @@ use super::thread::Published;
 use super::update::{Replay, Timespan, Update};
 use crate::analyze::events::Event;
 use crate::analyze::layers::LayerPoints;
+use crate::lang;
 use crate::model::judgement::Analysis;
 use crate::model::reading::BootMs;
 use crate::model::sample::Sample;
@@ -74,11 +75,14 @@ impl ReplayHandle {
         publish: impl FnMut(Published) + Send + 'static,
     ) -> io::Result<Self> {
         let (requests, inbox) = channel();
+        let language = lang::spoken();
         Builder::new().name("replay".into()).spawn(move || {
+            // What it makes is for the screen alone, whose language is that of who asks for it.
+            let _speaking = lang::speak(language);
             let mut publish = publish;
             match Player::new(readers, first) {
                 Some(player) => player.run(&inbox, &mut publish),
-                None => publish(Published::Failed("the recording holds no sample that can be read".into())),
+                None => publish(Published::Failed(tr!("the recording holds no sample that can be read").into())),
             }
         })?;
         Ok(Self { requests })

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::{Answer, Deed};
 use crate::model::field::{PROCESS_FIELDS, ProcessField};
 use crate::tui::theme::{Role, Theme};
-use crate::tui::widget::line::{fill, put};
+use crate::tui::widget::line::{fill, left, put};
 use crate::tui::widget::popup;
 use crate::tui::widget::wrap::wrap;
 
@@ -65,12 +65,12 @@ impl Columns {
     }
 
     pub(super) fn draw(&self, buf: &mut Buffer, screen: Rect, theme: &Theme) {
-        let hint = "space on/off  +/- move  esc close";
+        let hint = tr!("space on/off  +/- move  esc close");
         // The help of the selected field stands in full below the others.
         let height = self.fields.len() as u16 + 3;
-        let inside = popup::frame(buf, screen, 90, height, "columns", hint, theme);
+        let inside = popup::frame(buf, screen, 90, height, tr!("columns"), hint, theme);
         let lines = Rect { height: if inside.height > 7 { inside.height - 3 } else { inside.height }, ..inside };
-        let help = wrap(self.fields[self.selected].0.help, lines.width);
+        let help = wrap(tr!(of self.fields[self.selected].0.help), lines.width);
         for (line, y) in help.iter().zip(lines.bottom() + 1..inside.bottom()) {
             put(buf, lines.x, y, lines.width, line, theme.style(Role::Popup).patch(theme.style(Role::Muted)));
         }
@@ -81,7 +81,8 @@ impl Columns {
             fill(buf, Rect { y, height: 1, ..lines }, style);
             let pointer = if is_selected { theme.pick("▸", ">") } else { " " };
             let mark = if *is_on { "[x]" } else { "[ ]" };
-            put(buf, lines.x, y, lines.width, &format!("{pointer} {mark} {:<10} {}", field.title, field.help), style);
+            let text = format!("{pointer} {mark} {} {}", left(tr!(of field.title), 10), tr!(of field.help));
+            put(buf, lines.x, y, lines.width, &text, style);
         }
     }
 }

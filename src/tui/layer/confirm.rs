@@ -42,15 +42,16 @@ impl Confirm {
             texts.iter().flat_map(|text| wrap(text, width)).map(|line| (line, style)).collect()
         };
         let (answer, hint) = match &self.plan.refusal {
-            None => {
-                (vec![("y  yes, do it        n  no (also enter, esc)".to_owned(), ground(Role::Warn))], "y yes  n no")
-            }
+            None => (
+                vec![(tr!("y  yes, do it        n  no (also enter, esc)").to_owned(), ground(Role::Warn))],
+                tr!("y yes  n no"),
+            ),
             Some(refusal) => {
                 let mut lines = broken(std::slice::from_ref(&refusal.reason), ground(Role::Danger));
                 if !refusal.command.is_empty() {
                     lines.extend(broken(std::slice::from_ref(&refusal.command), ground(Role::Match)));
                 }
-                (lines, "esc close")
+                (lines, tr!("esc close"))
             }
         };
         let effects = broken(&self.plan.lines(), text);
@@ -59,7 +60,7 @@ impl Confirm {
         let room = usize::from(screen.height.saturating_sub(2)).saturating_sub(answer.len());
         let blanks = usize::from(room > targets.len().min(3) + effects.len() + 1);
         let for_targets = room.saturating_sub(effects.len() + 2 * blanks).max(room.min(3));
-        let mut lines = shorten(targets, for_targets, |left| (format!("and {left} more"), text));
+        let mut lines = shorten(targets, for_targets, |left| (tr!("and {left} more", left), text));
         let for_effects = room.saturating_sub(lines.len() + 2 * blanks);
         let blank = || std::iter::repeat_n((String::new(), text), blanks);
         lines.extend(blank());

@@ -14,14 +14,14 @@ use crate::tui::widget::wrap::wrap;
 const LEAST_ROWS: u16 = 16;
 
 /// What the hints are called, and how they go.
-const TITLE: &str = "first time here";
-const HOW_TO_CLOSE: &str = "any key closes this, and does what it does";
+const TITLE: &str = key!("first time here");
+const HOW_TO_CLOSE: &str = key!("any key closes this, and does what it does");
 
 /// What the keys lead to.
-const WHO: &str = "who leaks, how fast, until when; the largest lead the list";
-const WHOLE: &str = "the selected process whole: mappings, descriptors, its limits";
-const ALL: &str = "every key and every command; nothing is changed before it asks";
-const READ_ONLY: &str = "every key and every command; nothing is changed: read-only";
+const WHO: &str = key!("who leaks, how fast, until when; the largest lead the list");
+const WHOLE: &str = key!("the selected process whole: mappings, descriptors, its limits");
+const ALL: &str = key!("every key and every command; nothing is changed before it asks");
+const READ_ONLY: &str = key!("every key and every command; nothing is changed: read-only");
 
 /// The hints: the keys, and what they lead to.
 #[derive(Clone, Debug)]
@@ -35,9 +35,12 @@ impl Hints {
         let key = |action| keymap.keys(action).first().map_or("", |key| key.as_str());
         Self {
             lines: [
-                (key(Action::ShowLeaks).into(), WHO),
-                (key(Action::OpenDetails).into(), WHOLE),
-                (format!("{} {}", key(Action::Help), key(Action::Palette)), if is_read_only { READ_ONLY } else { ALL }),
+                (key(Action::ShowLeaks).into(), tr!(of WHO)),
+                (key(Action::OpenDetails).into(), tr!(of WHOLE)),
+                (
+                    format!("{} {}", key(Action::Help), key(Action::Palette)),
+                    if is_read_only { tr!(of READ_ONLY) } else { tr!(of ALL) },
+                ),
             ],
         }
     }
@@ -61,7 +64,7 @@ impl Hints {
         let height = lines.len() as u16 + 2;
         let foot = Rect { y: screen.bottom().saturating_sub(height + 2), height, ..screen };
         let width = keys + widest.min(room);
-        let inside = popup::frame(buf, foot, width, height - 2, TITLE, HOW_TO_CLOSE, theme);
+        let inside = popup::frame(buf, foot, width, height - 2, tr!(of TITLE), tr!(of HOW_TO_CLOSE), theme);
         let ground = theme.style(Role::Popup);
         for ((key, text), y) in lines.iter().zip(inside.y..inside.bottom()) {
             put(buf, inside.x, y, keys, key, ground.patch(theme.style(Role::Match)));

@@ -118,13 +118,13 @@ impl Input {
         let line = Rect::new(screen.x, y, screen.width, 1);
         fill(buf, line, theme.style(Role::Text));
         let prompt = match self.purpose {
-            Purpose::Filter | Purpose::CgroupFilter => " filter: ",
-            Purpose::Search => " search: ",
-            Purpose::Jump => " go to: ",
-            Purpose::MarkName => " name of the mark: ",
-            Purpose::HeapFilter => " with in its name: ",
-            Purpose::HeapFind => " object or string: ",
-            Purpose::HeapFiles => " heap: ",
+            Purpose::Filter | Purpose::CgroupFilter => tr!(" filter: "),
+            Purpose::Search => tr!(" search: "),
+            Purpose::Jump => tr!(" go to: "),
+            Purpose::MarkName => tr!(" name of the mark: "),
+            Purpose::HeapFilter => tr!(" with in its name: "),
+            Purpose::HeapFind => tr!(" object or string: "),
+            Purpose::HeapFiles => tr!(" heap: "),
         };
         let used = put(buf, line.x, y, line.width, prompt, theme.style(Role::Match));
         self.line.draw(buf, Rect { x: line.x + used, width: line.width.saturating_sub(used), ..line }, theme);
@@ -132,25 +132,28 @@ impl Input {
         let (hint, role) = match (&self.error, self.purpose) {
             (Some(error), _) => (format!(" {error}"), Role::Danger),
             (None, Purpose::Filter) => (
-                " enter keep  esc undo   rss>100M  user=app  node  fds>900 or growth>1M  not root  command~^php"
+                tr!(" enter keep  esc undo   rss>100M  user=app  node  fds>900 or growth>1M  not root  command~^php")
                     .to_owned(),
                 Role::Muted,
             ),
             (None, Purpose::CgroupFilter) => (
-                " enter keep  esc undo   nginx  usage>100M  limit_percent>80  oom_kills>0  not user.slice".to_owned(),
+                tr!(" enter keep  esc undo   nginx  usage>100M  limit_percent>80  oom_kills>0  not user.slice")
+                    .to_owned(),
                 Role::Muted,
             ),
             (None, Purpose::Search) => {
-                (" enter keep  esc close  down/up next and previous match".to_owned(), Role::Muted)
+                (tr!(" enter keep  esc close  down/up next and previous match").to_owned(), Role::Muted)
             }
             (None, Purpose::Jump) => (
-                " enter go  esc stay   14:03   14:03:22   -10m   +1h   2026-11-24 14:03   start   end".to_owned(),
+                tr!(" enter go  esc stay   14:03   14:03:22   -10m   +1h   2026-11-24 14:03   start   end").to_owned(),
                 Role::Muted,
             ),
-            (None, Purpose::MarkName | Purpose::HeapFilter) => (" enter keep  esc as it was".to_owned(), Role::Muted),
-            (None, Purpose::HeapFind) => (" enter find  esc close".to_owned(), Role::Muted),
+            (None, Purpose::MarkName | Purpose::HeapFilter) => {
+                (tr!(" enter keep  esc as it was").to_owned(), Role::Muted)
+            }
+            (None, Purpose::HeapFind) => (tr!(" enter find  esc close").to_owned(), Role::Muted),
             (None, Purpose::HeapFiles) => {
-                (" enter open  esc close   FILE, or FILE FILE: what grew between them".to_owned(), Role::Muted)
+                (tr!(" enter open  esc close   FILE, or FILE FILE: what grew between them").to_owned(), Role::Muted)
             }
         };
         fill(buf, above, theme.style(Role::Text));

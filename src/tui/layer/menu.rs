@@ -42,7 +42,7 @@ impl Menu {
 
     /// The command palette.
     pub fn palette(items: Vec<Item>) -> Self {
-        Self { is_palette: true, ..Self::new("command", items, 0) }
+        Self { is_palette: true, ..Self::new(tr!("command"), items, 0) }
     }
 
     /// The lines that fit what was typed, the best first.
@@ -121,7 +121,7 @@ impl Menu {
         // What a narrow popup cuts is said in full of the selected line, below the others.
         let is_cut = width + 4 > screen.width;
         let height = self.items.len() as u16 + 1 + if is_cut { 3 } else { 0 };
-        let hint = "type to narrow  enter choose  esc close";
+        let hint = tr!("type to narrow  enter choose  esc close");
         let inside = popup::frame(buf, screen, width, height, &self.title, hint, theme);
         let typed = Rect { height: 1, ..inside };
         let used = put(buf, typed.x, typed.y, typed.width, theme.pick("› ", "> "), theme.style(Role::Match));

@@ -17,31 +17,37 @@ use crate::units::parse_duration;
 
 /// Commands that take a value.
 const COMMANDS: [(&str, &str); 9] = [
-    ("sort", "sort FIELD: by this field; once more reverses"),
-    ("filter", "filter EXPRESSION: as / does"),
-    ("group", "group command|user|unit|container|none"),
-    ("columns", "columns a,b,c  or  columns +oom_score"),
-    ("interval", "interval 500ms|2s|1m: the time between samples"),
-    ("theme", "theme dark|light|high-contrast|ansi16|mono|FILE.toml"),
-    ("mark", "mark NAME: keeps this moment under a name"),
-    ("compare", "compare NAME|none: shows the change since that mark"),
-    ("heap", "heap FILE [FILE …]: opens a heap snapshot, or what grew between several"),
+    ("sort", key!("sort FIELD: by this field; once more reverses")),
+    ("filter", key!("filter EXPRESSION: as / does")),
+    ("group", key!("group command|user|unit|container|none")),
+    ("columns", key!("columns a,b,c  or  columns +oom_score")),
+    ("interval", key!("interval 500ms|2s|1m: the time between samples")),
+    ("theme", key!("theme dark|light|high-contrast|ansi16|mono|FILE.toml")),
+    ("mark", key!("mark NAME: keeps this moment under a name")),
+    ("compare", key!("compare NAME|none: shows the change since that mark")),
+    ("heap", key!("heap FILE [FILE …]: opens a heap snapshot, or what grew between several")),
 ];
 
 /// Every action, and the changes that no action leads to.
 pub fn items(keymap: &Keymap) -> Vec<Item> {
     let actions = ACTIONS.iter().map(|spec| Item {
-        label: spec.title.to_owned(),
-        note: format!("{}  {}", keymap.keys(spec.action).join(" "), spec.help),
+        label: label(spec.title, spec.name),
+        note: format!("{}  {}", keymap.keys(spec.action).join(" "), tr!(of spec.help)),
         deed: Deed::Act(spec.action),
     });
     let has_action = |change| matches!(change, Change::Signal | Change::DropCaches | Change::HeapSnapshot);
     let changes = CHANGES.iter().filter(|spec| !has_action(spec.change)).map(|spec| Item {
-        label: spec.title.to_owned(),
-        note: format!("{} {}  {}", spec.word, spec.value.unwrap_or_default(), spec.help),
+        label: tr!(of spec.title).to_owned(),
+        note: format!("{} {}  {}", spec.word, tr!(of spec.value.unwrap_or_default()), tr!(of spec.help)),
         deed: Deed::Change(spec.change, None),
     });
     actions.chain(changes).collect()
+}
+
+/// A title, and where it can't be typed in ASCII the name that can.
+fn label(title: &str, name: &str) -> String {
+    let said = tr!(of title);
+    if said == title { title.to_owned() } else { format!("{said} {name}") }
 }
 
 /// The command that was typed: `None` where it is none of those that take a value.
@@ -49,10 +55,12 @@ pub(super) fn parse(text: &str) -> Option<Result<Deed, String>> {
     let (command, value) = text.trim().split_once(char::is_whitespace)?;
     let value = value.trim();
     Some(match command {
-        "sort" => process_field(value).map(Deed::SortBy).ok_or_else(|| format!("there is no field `{value}`")),
+        "sort" => process_field(value).map(Deed::SortBy).ok_or_else(|| tr!("there is no field `{value}`", value)),
         "filter" => Query::parse(value).map(|_| Deed::Filter(value.to_owned())).map_err(|error| error.to_string()),
         "group" if matches!(value, "none" | "off") => Ok(Deed::GroupBy(None)),
-        "group" => GroupBy::parse(value).map(|by| Deed::GroupBy(Some(by))).ok_or_else(|| COMMANDS[2].1.to_owned()),
+        "group" => {
+            GroupBy::parse(value).map(|by| Deed::GroupBy(Some(by))).ok_or_else(|| tr!(of COMMANDS[2].1).to_owned())
+        }
         "columns" => parse_columns(value).map(Deed::Columns),
         "interval" => parse_duration(value).map(Deed::Interval).map_err(|error| error.to_string()),
         "theme" => Ok(Deed::Theme(value.to_owned())),
@@ -65,7 +73,7 @@ pub(super) fn parse(text: &str) -> Option<Result<Deed, String>> {
 
 /// `a,b,c` replaces the columns; `+a -b` changes the default ones.
 fn parse_columns(value: &str) -> Result<Vec<&'static crate::model::field::ProcessField>, String> {
-    let field = |key: &str| process_field(key).ok_or_else(|| format!("there is no field `{key}`"));
+    let field = |key: &str| process_field(key).ok_or_else(|| tr!("there is no field `{key}`", key));
     let words = || value.split([',', ' ']).filter(|word| !word.is_empty());
     if words().all(|word| !word.starts_with(['+', '-'])) {
         return words().map(field).collect();

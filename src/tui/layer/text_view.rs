@@ -39,21 +39,21 @@ impl TextView {
     pub fn help(keymap: &Keymap) -> Self {
         let mut lines = Vec::new();
         for (group, title) in Group::ALL {
-            lines.push(vec![(title.to_owned(), Role::Title)]);
+            lines.push(vec![(tr!(of title).to_owned(), Role::Title)]);
             for spec in ACTIONS.iter().filter(|spec| spec.group == group) {
                 let keys = keymap.keys(spec.action).join(" ");
-                lines.push(vec![(format!("  {keys}"), Role::Match), (spec.help.to_owned(), Role::Text)]);
+                lines.push(vec![(format!("  {keys}"), Role::Match), (tr!(of spec.help).to_owned(), Role::Text)]);
             }
             lines.push(Vec::new());
         }
-        lines.push(vec![("Columns".to_owned(), Role::Title)]);
+        lines.push(vec![(tr!("Columns").to_owned(), Role::Title)]);
         for field in PROCESS_FIELDS {
             lines.push(vec![
-                (format!("  {} ({})", field.title, field.key), Role::Match),
-                (field.help.to_owned(), Role::Text),
+                (format!("  {} ({})", tr!(of field.title), field.key), Role::Match),
+                (tr!(of field.help).to_owned(), Role::Text),
             ]);
         }
-        Self { title: "help".into(), lines, offset: 0, most: Cell::new(usize::MAX) }
+        Self { title: tr!("help").into(), lines, offset: 0, most: Cell::new(usize::MAX) }
     }
 
     pub(super) fn press(&mut self, key: KeyEvent) -> Answer {
@@ -81,7 +81,7 @@ impl TextView {
     pub(super) fn draw(&self, buf: &mut Buffer, screen: Rect, theme: &Theme) {
         let width = 110.min(screen.width.saturating_sub(4));
         let lines = self.fit(width);
-        let hint = "up/down scroll  esc close";
+        let hint = tr!("up/down scroll  esc close");
         let inside = popup::frame(buf, screen, width, lines.len() as u16, &self.title, hint, theme);
         let ground = theme.style(Role::Popup);
         self.most.set(lines.len().saturating_sub(usize::from(inside.height)));

@@ -57,7 +57,10 @@ impl Value {
         self.line.draw(buf, Rect { x: line.x + used, width: line.width.saturating_sub(used), ..line }, theme);
         let (hint, role) = match &self.error {
             Some(error) => (format!(" {error}"), Role::Danger),
-            None => (format!(" enter asks first  esc close  {}", spec.value.unwrap_or_default()), Role::Muted),
+            None => (
+                tr!(" enter asks first  esc close  {value}", value = tr!(of spec.value.unwrap_or_default())),
+                Role::Muted,
+            ),
         };
         put(buf, above.x, above.y, above.width, &hint, theme.style(role));
     }

@@ -9,18 +9,25 @@ use crate::model::key::ProcessKey;
 use crate::model::mark::{Mark, Marked, MarkedProcess};
 use crate::session::update::{Ended, Update};
 use crate::tui::theme::{Role, Theme};
-use crate::tui::widget::line::{fill, put};
+use crate::tui::widget::line::{fill, put, right};
 use crate::units::{Bytes, Span};
 
 /// Draws the list.
 pub fn draw(buf: &mut Buffer, area: Rect, update: &Update, offset: usize, theme: &Theme) {
     fill(buf, Rect { height: 1, ..area }, theme.style(Role::Header));
-    let at_mark = if update.snapshot.mark.is_some() { " AT MARK" } else { "" };
-    let head = format!(" ENDED     LIVED      PID USER         PEAK{at_mark}  COMMAND");
+    let at_mark = if update.snapshot.mark.is_some() { tr!(" AT MARK") } else { "" };
+    let head = tr!(" ENDED     LIVED      PID USER         PEAK{at_mark}  COMMAND", at_mark);
     put(buf, area.x, area.y, area.width, &head, theme.style(Role::Header));
     let lines = lines(update);
     if lines.is_empty() {
-        put(buf, area.x, area.y + 1, area.width, " nobody has ended while memtide watched", theme.style(Role::Muted));
+        put(
+            buf,
+            area.x,
+            area.y + 1,
+            area.width,
+            tr!(" nobody has ended while memtide watched"),
+            theme.style(Role::Muted),
+        );
     }
     let rows = usize::from(area.height.saturating_sub(1));
     let offset = offset.min(lines.len().saturating_sub(rows));
@@ -73,10 +80,19 @@ fn line(update: &Update, ended: &Ended, mark: Option<&Mark>) -> String {
     let then = mark.map_or_else(String::new, |mark| match mark.process(process.key) {
         Some(marked) => format!(" {:>7}", held(marked)),
         None if ended.at < mark.at => format!(" {:>7}", "-"),
-        None => format!(" {:>7}", "new"),
+        None => format!(" {}", right(tr!("new"), 7)),
     });
     let (pid, command) = (process.key.pid, process.identity.shown_command());
-    format!(" {ago:>5} ago {lived:>5}  {pid:>7} {user:<9.9} {peak:>7}{then}  {command}")
+    tr!(
+        " {ago} ago {lived}  {pid} {user} {peak}{then}  {command}",
+        ago = format_args!("{ago:>5}"),
+        lived = format_args!("{lived:>5}"),
+        pid = format_args!("{pid:>7}"),
+        user = format_args!("{user:<9.9}"),
+        peak = format_args!("{peak:>7}"),
+        then,
+        command
+    )
 }
 
 fn forgotten_line(update: &Update, process: &MarkedProcess) -> String {

@@ -13,11 +13,11 @@ use crate::tui::widget::line::{fill, put};
 /// Draws the log.
 pub fn draw(buf: &mut Buffer, area: Rect, log: &VecDeque<Outcome>, offset: usize, theme: &Theme) {
     fill(buf, Rect { height: 1, ..area }, theme.style(Role::Header));
-    put(buf, area.x, area.y, area.width, " ACTION LOG", theme.style(Role::Header));
+    put(buf, area.x, area.y, area.width, tr!(" ACTION LOG"), theme.style(Role::Header));
     let mut lines: Vec<(String, Role)> =
         log.iter().flat_map(|outcome| lines_of(outcome, theme.pick("→", "->"))).collect();
     if lines.is_empty() {
-        lines.push((" nothing was done".into(), Role::Muted));
+        lines.push((tr!(" nothing was done").into(), Role::Muted));
     }
     let rows = usize::from(area.height.saturating_sub(1));
     let offset = offset.min(lines.len().saturating_sub(rows));
@@ -35,7 +35,7 @@ fn lines_of(outcome: &Outcome, arrow: &str) -> Vec<(String, Role)> {
     let time = crate::tui::event::time_of_day(outcome.wall_ms);
     let took = outcome.took.as_millis();
     let what = words::title(&outcome.effect);
-    let mut lines = vec![(format!(" {time}  {what}  ({took} ms)"), Role::Title)];
+    let mut lines = vec![(tr!(" {time}  {what}  ({took} ms)", time, what, took), Role::Title)];
     lines.extend(outcome.results.iter().map(|result| match result {
         Ok(text) => (format!("           {text}"), Role::Good),
         Err(text) => (format!("           {text}"), Role::Danger),
@@ -46,7 +46,7 @@ fn lines_of(outcome: &Outcome, arrow: &str) -> Vec<(String, Role)> {
         lines.push((format!("           {}", pair.join("  ")), Role::Text));
     }
     if let Some(undo) = &outcome.undo {
-        lines.push((format!("           undo: {}", words::command(undo)), Role::Muted));
+        lines.push((tr!("           undo: {undo}", undo = words::command(undo)), Role::Muted));
     }
     lines
 }

@@ -29,6 +29,16 @@ pub fn columns(text: &str) -> u16 {
     u16::try_from(text.width()).unwrap_or(u16::MAX)
 }
 
+/// The text, filled up to so many columns with blanks.
+pub fn left(text: &str, width: u16) -> String {
+    format!("{text}{}", " ".repeat(usize::from(width.saturating_sub(columns(text)))))
+}
+
+/// The same with the blanks before it.
+pub fn right(text: &str, width: u16) -> String {
+    format!("{}{text}", " ".repeat(usize::from(width.saturating_sub(columns(text)))))
+}
+
 /// The text from a column on.
 pub fn skip_columns(text: &str, columns: u16) -> &str {
     let mut left = usize::from(columns);

@@ -157,7 +157,7 @@ impl<T> Table<'_, T> {
                 (true, true) => theme.pick("▼", "v"),
                 (true, false) => theme.pick("▲", "^"),
             };
-            let title = format!("{}{mark}", column.head.title);
+            let title = format!("{}{mark}", tr!(of column.head.title));
             let style = theme.style(if is_sorted { Role::HeaderSorted } else { Role::Header });
             put_cell(buf, Rect::new(x, area.y, *width, 1), &title, is_right(column), style);
             x += width + 1;

@@ -27,7 +27,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, update: &Update, replay: &Replay, them
     let timeline = &update.timeline;
     let wall = |at: BootMs| update.snapshot.sample.wall_ms + at.0 as i64 - timeline.shown.0 as i64;
     let first = format!(" {} ", time_of_day(wall(timeline.oldest)));
-    let judged = replay.judged.map(|percent| format!(" judging {percent}%")).unwrap_or_default();
+    let judged = replay.judged.map(|percent| tr!(" judging {percent}%", percent)).unwrap_or_default();
     let last = format!(" {}{judged} ", time_of_day(wall(timeline.newest)));
     let bar = Rect {
         x: area.x + columns(&first),

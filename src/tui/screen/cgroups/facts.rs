@@ -40,7 +40,7 @@ impl<'a> Pieces<'a> {
     fn limit(&mut self, name: &str, limit: Reading<Option<u64>>) {
         match limit.value() {
             Some(Some(bytes)) => self.add(name, Bytes(bytes).to_string(), Role::Title),
-            Some(None) => self.add(name, "none", Role::Muted),
+            Some(None) => self.add(name, tr!("none"), Role::Muted),
             None => self.add(name, "-", Role::Muted),
         }
     }
@@ -71,15 +71,15 @@ pub(super) fn draw(panel: &Cgroups, buf: &mut Buffer, area: Rect, row: &CgroupRo
 fn heading<'a>(panel: &Cgroups, row: &CgroupRow<'_>, theme: &'a Theme) -> Pieces<'a> {
     let mut pieces = Pieces::new(theme, format!(" {}", row.node.path.escaped()), Role::Title);
     if let Some(filter) = &panel.filter {
-        pieces.add("filter:", filter.to_string(), Role::Text);
+        pieces.add(tr!("filter:"), filter.to_string(), Role::Text);
     }
     let age = row.snapshot.sample.at.since(row.node.at);
     if age > row.snapshot.fresh_ms() {
-        pieces.add("read", format!("{} s before", age / 1000), Role::Muted);
+        pieces.add(tr!("read"), tr!("{age} s before", age = age / 1000), Role::Muted);
     }
     let left_out = row.census.tree.left_out;
     if left_out > 0 {
-        pieces.add("too many groups: left out", left_out.to_string(), Role::Warn);
+        pieces.add(tr!("too many groups: left out"), left_out.to_string(), Role::Warn);
     }
     pieces
 }
@@ -89,17 +89,19 @@ fn limits<'a>(row: &CgroupRow<'_>, theme: &'a Theme) -> Pieces<'a> {
     let mut pieces = match row.binding() {
         Some((setter, limit)) => {
             let whose = if setter.path == row.node.path {
-                "its own".to_owned()
+                tr!("its own").to_owned()
             } else {
-                format!("of {}", setter.path.escaped())
+                tr!("of {path}", path = setter.path.escaped())
             };
             let used = setter.usage.value().map_or_else(String::new, |usage| {
-                format!(", {} used", Percent(usage as f64 * 100.0 / limit.max(1) as f64))
+                tr!(", {share} used", share = Percent(usage as f64 * 100.0 / limit.max(1) as f64))
             });
-            Pieces::new(theme, format!(" limit {} {whose}{used}", Bytes(limit)), Role::Text)
+            Pieces::new(theme, tr!(" limit {limit} {whose}{used}", limit = Bytes(limit), whose, used), Role::Text)
         }
-        None if limits.max.value().is_some() => Pieces::new(theme, " no limit below the machine's memory", Role::Muted),
-        None => Pieces::new(theme, " limits:", Role::Muted),
+        None if limits.max.value().is_some() => {
+            Pieces::new(theme, tr!(" no limit below the machine's memory"), Role::Muted)
+        }
+        None => Pieces::new(theme, tr!(" limits:"), Role::Muted),
     };
     pieces.limit("max", limits.max);
     pieces.limit("high", limits.high);
@@ -111,21 +113,21 @@ fn limits<'a>(row: &CgroupRow<'_>, theme: &'a Theme) -> Pieces<'a> {
 
 fn made_of<'a>(row: &CgroupRow<'_>, theme: &'a Theme) -> Pieces<'a> {
     let (node, stat) = (row.node, &row.node.stat);
-    let mut pieces = Pieces::new(theme, " usage", Role::Muted);
+    let mut pieces = Pieces::new(theme, tr!(" usage"), Role::Muted);
     if let Some(bytes) = node.usage.value() {
         pieces.pieces.push(Piece::new(format!(" {}", Bytes(bytes)), theme.style(Role::Title), 0));
     }
     for (name, reading) in [
         ("anon", stat.anon),
-        ("file", stat.file),
-        ("kernel", stat.kernel),
+        (tr!("file"), stat.file),
+        (tr!("kernel"), stat.kernel),
         ("shmem", stat.shmem),
-        ("swap", node.swap),
+        (tr!("swap"), node.swap),
         ("slab", stat.slab),
         ("sock", stat.sock),
-        ("page tables", stat.page_tables),
-        ("idle file", stat.inactive_file),
-        ("peak", node.peak),
+        (tr!("page tables"), stat.page_tables),
+        (tr!("idle file"), stat.inactive_file),
+        (tr!("peak"), node.peak),
     ] {
         pieces.size(name, reading);
     }
@@ -134,21 +136,21 @@ fn made_of<'a>(row: &CgroupRow<'_>, theme: &'a Theme) -> Pieces<'a> {
 
 fn events<'a>(row: &CgroupRow<'_>, theme: &'a Theme) -> Pieces<'a> {
     let events = &row.node.events;
-    let mut pieces = Pieces::new(theme, " events:", Role::Muted);
-    pieces.count("killed", events.oom_kill, Role::Danger);
+    let mut pieces = Pieces::new(theme, tr!(" events:"), Role::Muted);
+    pieces.count(tr!("killed"), events.oom_kill, Role::Danger);
     pieces.count("oom", events.oom, Role::Danger);
-    pieces.count("at the limit", events.max, Role::Warn);
-    pieces.count("over high", events.high, Role::Warn);
-    pieces.count("below low", events.low, Role::Warn);
+    pieces.count(tr!("at the limit"), events.max, Role::Warn);
+    pieces.count(tr!("over high"), events.high, Role::Warn);
+    pieces.count(tr!("below low"), events.low, Role::Warn);
     pieces
 }
 
 fn pressure<'a>(row: &CgroupRow<'_>, theme: &'a Theme) -> Pieces<'a> {
     let Some(Pressure { some, full }) = row.node.pressure.value() else {
         let why = row.node.pressure.explain().unwrap_or_default();
-        return Pieces::new(theme, format!(" pressure: - ({why})"), Role::Muted);
+        return Pieces::new(theme, tr!(" pressure: - ({why})", why), Role::Muted);
     };
-    let mut pieces = Pieces::new(theme, " waited for memory (10 s, 60 s, 300 s):", Role::Muted);
+    let mut pieces = Pieces::new(theme, tr!(" waited for memory (10 s, 60 s, 300 s):"), Role::Muted);
     for (name, stall) in [("some", some), ("full", full)] {
         let role = if stall.avg10 >= 10.0 {
             Role::Danger
@@ -164,18 +166,18 @@ fn pressure<'a>(row: &CgroupRow<'_>, theme: &'a Theme) -> Pieces<'a> {
 
 fn crowd<'a>(row: &CgroupRow<'_>, theme: &'a Theme) -> Pieces<'a> {
     let crowd = row.crowd;
-    let processes = if crowd.processes == 1 { "process" } else { "processes" };
+    let processes = if crowd.processes == 1 { tr!("process" => "counted") } else { tr!("processes" => "counted") };
     let mut pieces = Pieces::new(theme, format!(" {} {processes}", crowd.processes), Role::Text);
     if crowd.own != crowd.processes {
-        pieces.add("of its own", crowd.own.to_string(), Role::Text);
+        pieces.add(tr!("of its own"), crowd.own.to_string(), Role::Text);
     }
     let sums = [
         ("PSS", crowd.pss, crowd.pss.reading().map(|sum| Value::Bytes(sum as u64))),
-        ("growth/min", crowd.growth, crowd.growth.reading().map(Value::BytesPerMinute)),
-        ("since the mark", crowd.change, crowd.change.reading().map(Value::BytesChange)),
+        (tr!("growth/min"), crowd.growth, crowd.growth.reading().map(Value::BytesPerMinute)),
+        (tr!("since the mark"), crowd.change, crowd.change.reading().map(Value::BytesChange)),
     ];
     for (name, sum, reading) in sums {
-        if name == "since the mark" && row.snapshot.mark.is_none() {
+        if name == tr!("since the mark") && row.snapshot.mark.is_none() {
             continue;
         }
         let bound = row.bound(sum, name != "PSS").mark(theme.is_ascii);
@@ -192,14 +194,14 @@ fn reasons<'a>(row: &CgroupRow<'_>, theme: &'a Theme) -> Option<Pieces<'a>> {
     let (node, stat) = (row.node, &row.node.stat);
     let mut reasons: Vec<String> = Vec::new();
     let readings = [
-        ("usage", node.usage.explain()),
-        ("swap", node.swap.explain()),
+        (tr!("usage"), node.usage.explain()),
+        (tr!("swap"), node.swap.explain()),
         ("anon", stat.anon.explain()),
-        ("kernel", stat.kernel.explain()),
+        (tr!("kernel"), stat.kernel.explain()),
         ("slab", stat.slab.explain()),
         ("low, min", node.limits.low.explain()),
-        ("peak", node.peak.explain()),
-        ("name", if node.tenant().is_some() { name_reason(&node.name) } else { None }),
+        (tr!("peak"), node.peak.explain()),
+        (tr!("name"), if node.tenant().is_some() { name_reason(&node.name) } else { None }),
     ];
     for (what, reason) in readings {
         let Some(reason) = reason else { continue };
@@ -208,7 +210,7 @@ fn reasons<'a>(row: &CgroupRow<'_>, theme: &'a Theme) -> Option<Pieces<'a>> {
             None => reasons.push(format!("{what}: {reason}")),
         }
     }
-    (!reasons.is_empty()).then(|| Pieces::new(theme, format!(" -  {}", reasons.join("; ")), Role::Muted))
+    (!reasons.is_empty()).then(|| Pieces::new(theme, format!(" -  {}", reasons.join(tr!("; "))), Role::Muted))
 }
 
 /// Only a refusal needs words: many containers have no name but their id.

@@ -44,9 +44,9 @@ pub(super) fn draw(panel: &Cgroups, buf: &mut Buffer, area: Rect, update: &Updat
     draw_head(panel, buf, Rect { height: 1, ..area }, &columns, theme);
     let Some(census) = &panel.census else {
         let text = match (&update.replay, update.timeline.is_past) {
-            (Some(_), _) => " the recording does not have the control groups at this moment",
-            (None, true) => " control groups are shown as they are now: press l to return to the present",
-            (None, false) => " reading the control groups",
+            (Some(_), _) => tr!(" the recording does not have the control groups at this moment"),
+            (None, true) => tr!(" control groups are shown as they are now: press l to return to the present"),
+            (None, false) => tr!(" reading the control groups"),
         };
         put(buf, area.x, area.y + 1, area.width, text, theme.style(Role::Muted));
         return;
@@ -62,8 +62,8 @@ pub(super) fn draw(panel: &Cgroups, buf: &mut Buffer, area: Rect, update: &Updat
     }
     if panel.lines.is_empty() {
         let text = match &panel.filter {
-            Some(filter) => format!(" no control group matches `{filter}`: press / and clear it"),
-            None => " no control group has the memory controller: is cgroupfs mounted at /sys/fs/cgroup?".into(),
+            Some(filter) => tr!(" no control group matches `{filter}`: press / and clear it", filter),
+            None => tr!(" no control group has the memory controller: is cgroupfs mounted at /sys/fs/cgroup?").into(),
         };
         put(buf, area.x, area.y + 1, area.width, &text, theme.style(Role::Muted));
     }
@@ -73,7 +73,7 @@ fn draw_head(panel: &Cgroups, buf: &mut Buffer, head: Rect, columns: &[(&'static
     fill(buf, head, theme.style(Role::Header));
     let mut x = head.x;
     for (field, width) in columns {
-        let (mut title, mut role) = (field.title.to_owned(), Role::Header);
+        let (mut title, mut role) = (tr!(of field.title).to_owned(), Role::Header);
         if *field == panel.order.by {
             role = Role::HeaderSorted;
             title.push_str(if panel.order.is_descending { theme.pick("▼", "v") } else { theme.pick("▲", "^") });

@@ -38,7 +38,7 @@ const LEAST_NAME: u16 = 38;
 
 pub(super) const COLUMNS: [Column<Row>; 6] = [
     Column {
-        head: Head { key: "count", title: "N", help: "Descriptors that lead there.", is_number: true },
+        head: Head { key: "count", title: "N", help: key!("Descriptors that lead there."), is_number: true },
         width: 7,
         goes: 0,
         show: |row, _| {
@@ -50,8 +50,8 @@ pub(super) const COLUMNS: [Column<Row>; 6] = [
     Column {
         head: Head {
             key: "change",
-            title: "CHANGE",
-            help: "Descriptors gained since the mark, else since first shown.",
+            title: key!("CHANGE"),
+            help: key!("Descriptors gained since the mark, else since first shown."),
             is_number: true,
         },
         width: 7,
@@ -64,17 +64,17 @@ pub(super) const COLUMNS: [Column<Row>; 6] = [
         rank: |row| Rank::change(row.change),
     },
     Column {
-        head: Head { key: "kind", title: "KIND", help: "File, socket, pipe and so on.", is_number: false },
+        head: Head { key: "kind", title: key!("KIND"), help: key!("File, socket, pipe and so on."), is_number: false },
         width: 10,
         goes: 2,
-        show: |row, _| (row.kind.title().into(), Role::Muted),
+        show: |row, _| (tr!(of row.kind.title()).into(), Role::Muted),
         rank: |row| Rank::Text(row.kind.title().into()),
     },
     Column {
         head: Head {
             key: "fds",
             title: "FDS",
-            help: "The lowest and the highest number: the highest are the newest.",
+            help: key!("The lowest and the highest number: the highest are the newest."),
             is_number: true,
         },
         width: 11,
@@ -93,8 +93,8 @@ pub(super) const COLUMNS: [Column<Row>; 6] = [
     Column {
         head: Head {
             key: "space",
-            title: "HOLDS",
-            help: "Space that a deleted file or a memfd takes for as long as it is open.",
+            title: key!("HOLDS"),
+            help: key!("Space that a deleted file or a memfd takes for as long as it is open."),
             is_number: true,
         },
         width: 6,
@@ -105,12 +105,17 @@ pub(super) const COLUMNS: [Column<Row>; 6] = [
         rank: |row| Rank::number(row.blocks),
     },
     Column {
-        head: Head { key: "name", title: "LEADS TO", help: "Path, address, or what it is.", is_number: false },
+        head: Head {
+            key: "name",
+            title: key!("LEADS TO"),
+            help: key!("Path, address, or what it is."),
+            is_number: false,
+        },
         width: 0,
         goes: 0,
         show: |row, _| {
             let role = if row.is_gone { Role::Muted } else { Role::Text };
-            (format!("{}{}", row.name, if row.is_gone { " (closed)" } else { "" }), role)
+            (format!("{}{}", row.name, if row.is_gone { tr!(" (closed)") } else { "" }), role)
         },
         rank: |row| Rank::Text(row.name.to_lowercase()),
     },
@@ -189,25 +194,29 @@ fn more(now: &Descriptors) -> Vec<More> {
     let about = |count: u32| format!("{mark}{}", now.coverage.scale(u64::from(count)));
     let mut lines = Vec::new();
     if now.untold > 0 {
-        lines.push(More::Line(about(now.untold), "more lead elsewhere".to_owned()));
+        lines.push(More::Line(about(now.untold), tr!("more lead elsewhere").to_owned()));
     }
     let folders = by_prefix(&now.targets, FOLDERS);
     if !folders.is_empty() {
-        lines.push(More::Title("BY FOLDER"));
+        lines.push(More::Title(tr!("BY FOLDER")));
         lines.extend(folders.iter().map(|prefix| {
-            let paths = if prefix.paths == 1 { String::new() } else { format!("  ({} paths)", prefix.paths) };
+            let paths = if prefix.paths == 1 { String::new() } else { tr!("  ({paths} paths)", paths = prefix.paths) };
             More::Line(about(prefix.count), format!("{}{paths}", prefix.folder.escaped()))
         }));
     }
     if !now.newest.is_empty() {
-        lines.push(More::Title("NEWEST (HIGHEST NUMBERS)"));
+        lines.push(More::Title(tr!("NEWEST (HIGHEST NUMBERS)")));
         // What was opened again and again is told once.
         let runs = now.newest.chunk_by(|a, b| {
             (a.kind, a.access, a.is_deleted, &a.name, &a.socket) == (b.kind, b.access, b.is_deleted, &b.name, &b.socket)
         });
         lines.extend(runs.map(|run| {
             let (newest, oldest) = (&run[0], &run[run.len() - 1]);
-            let times = if run.len() > 1 { format!("  ({} down to {})", run.len(), oldest.fd) } else { String::new() };
+            let times = if run.len() > 1 {
+                tr!("  ({count} down to {fd})", count = run.len(), fd = oldest.fd)
+            } else {
+                String::new()
+            };
             More::Line(
                 format!("{}{}", newest.fd, newest.access.letter()),
                 format!("{}{times}{}", newest.shown(), inside(newest.inside())),
@@ -253,7 +262,7 @@ pub(super) fn draw(
     }
     let Some(now) = known(look) else {
         let below = Rect { y: parts.sum.bottom(), height: area.bottom() - parts.sum.bottom(), ..area };
-        return say(buf, below, &unreadable("descriptors", &look.descriptors), theme);
+        return say(buf, below, &unreadable(tr!("descriptors"), &look.descriptors), theme);
     };
     if parts.kinds.height > 0 {
         let before = seen.baseline(Part::Descriptors).and_then(known);
@@ -305,11 +314,11 @@ fn summary(look: &Inspection, picture: &Picture<'_>, theme: &Theme) -> Vec<Piece
     let open = known(look).map(|known| known.coverage.of).or(sampled);
     let mut pieces = Vec::new();
     match open {
-        Some(open) => pieces.push(Piece::new(format!(" {open} open"), theme.style(Role::Title), 0)),
-        None => pieces.push(Piece::new(" not known how many are open, the limit is", text, 0)),
+        Some(open) => pieces.push(Piece::new(tr!(" {open} open", open), theme.style(Role::Title), 0)),
+        None => pieces.push(Piece::new(tr!(" not known how many are open, the limit is"), text, 0)),
     }
     match look.overview.fd_limit.as_ref().value() {
-        Some(limit) if limit.soft == u64::MAX => pieces.push(Piece::new(", no limit", muted, 3)),
+        Some(limit) if limit.soft == u64::MAX => pieces.push(Piece::new(tr!(", no limit"), muted, 3)),
         Some(limit) => {
             let share = open.map(|open| open as f64 * 100.0 / limit.soft.max(1) as f64);
             let role = match share {
@@ -317,14 +326,14 @@ fn summary(look: &Inspection, picture: &Picture<'_>, theme: &Theme) -> Vec<Piece
                 Some(share) if share >= 75.0 => Role::Warn,
                 _ => Role::Text,
             };
-            let of = if open.is_some() { "of " } else { "" };
+            let of = if open.is_some() { tr!("of ") } else { "" };
             pieces.push(Piece::new(format!(" {of}{}", limit.soft), text, 0));
             if let Some(share) = share {
                 pieces.push(Piece::new(format!(" ({})", Percent(share)), theme.style(role), 1));
             }
             if limit.hard != limit.soft {
-                let hard = if limit.hard == u64::MAX { "unlimited".into() } else { limit.hard.to_string() };
-                pieces.push(Piece::new(format!(", hard {hard}"), muted, 5));
+                let hard = if limit.hard == u64::MAX { tr!("unlimited").into() } else { limit.hard.to_string() };
+                pieces.push(Piece::new(tr!(", hard {hard}", hard), muted, 5));
             }
         }
         None => {}
@@ -338,12 +347,12 @@ fn summary(look: &Inspection, picture: &Picture<'_>, theme: &Theme) -> Vec<Piece
         }
     }
     if let Some(deleted) = known(look).map(|known| known.deleted).filter(|deleted| deleted.files > 0) {
-        let word = if deleted.files == 1 { "deleted file holds" } else { "deleted files hold" };
+        let word = if deleted.files == 1 { tr!("deleted file holds") } else { tr!("deleted files hold") };
         let (disk, ram) = (Bytes(deleted.disk), Bytes(deleted.ram));
         let what = match (deleted.disk, deleted.ram) {
-            (_, 0) => format!("{disk} of disk"),
-            (0, _) => format!("{ram} of RAM"),
-            _ => format!("{disk} of disk and {ram} of RAM"),
+            (_, 0) => tr!("{disk} of disk", disk),
+            (0, _) => tr!("{ram} of RAM", ram),
+            _ => tr!("{disk} of disk and {ram} of RAM", disk, ram),
         };
         pieces.push(Piece::new(format!("  {} {word} {what}", deleted.files), theme.style(Role::Warn), 4));
     }
@@ -358,7 +367,7 @@ fn kinds(now: &Descriptors, before: Option<&Descriptors>, theme: &Theme) -> Vec<
         let count = now.coverage.scale(u64::from(kind.count));
         let mark = if now.coverage.is_whole() { "" } else { "~" };
         let goes = (nth as u8).saturating_add(1).min(250);
-        let text = format!("  {mark}{count} {}", kind.kind.plural(count));
+        let text = format!("  {mark}{count} {}", tr!(of kind.kind.plural(count)));
         pieces.push(Piece::new(if nth == 0 { text[1..].to_owned() } else { text }, theme.style(Role::Text), goes));
         let then = before
             .filter(|_| is_whole)

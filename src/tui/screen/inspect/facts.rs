@@ -77,7 +77,7 @@ fn reasons(facts: &[Fact]) -> Vec<Fact> {
     }
     let told = |(why, titles): (&str, Vec<&str>)| Fact {
         role: Role::Warn,
-        ..plain("not known", format!("{}: {why}", titles.join(", ")))
+        ..plain(tr!("not known"), tr!("{titles}: {why}", titles = titles.join(", "), why))
     };
     reasons.into_iter().map(told).collect()
 }
@@ -89,80 +89,91 @@ fn memory(row: &Row<'_>, look: Option<&Inspection>, facts: &mut Vec<Fact>) {
     let totals = look.map_or(Reading::Pending, |look| look.overview.totals);
     facts.push(fact("PSS", bytes(rollup.map(|rollup| rollup.pss))));
     let rss = bytes(process.resident.map(|resident| resident.rss));
-    facts.push(fact("RSS", with(rss, "peak", bytes(status.map(|status| status.peak_rss)))));
+    facts.push(fact("RSS", with(rss, tr!("peak"), bytes(status.map(|status| status.peak_rss)))));
     facts.push(fact("USS", bytes(rollup.map(|rollup| rollup.uss))));
-    facts.push(fact("swap", bytes(row.swap())));
-    facts.push(fact("footprint", bytes(rollup.map(Rollup::footprint))));
+    facts.push(fact(tr!("swap"), bytes(row.swap())));
+    facts.push(fact(tr!("footprint"), bytes(rollup.map(Rollup::footprint))));
     let size = bytes(process.resident.map(|resident| resident.size));
-    facts.push(fact("address space", with(size, "peak", bytes(totals.map(|totals| totals.peak_size)))));
-    facts.push(fact("anonymous", bytes(process.resident.map(Resident::anon))));
-    facts.push(fact("page tables", bytes(status.map(|status| status.page_tables))));
-    facts.push(fact("huge pages", bytes(rollup.map(|rollup| rollup.anon_huge))));
+    facts.push(fact(tr!("address space"), with(size, tr!("peak"), bytes(totals.map(|totals| totals.peak_size)))));
+    facts.push(fact(tr!("anonymous"), bytes(process.resident.map(Resident::anon))));
+    facts.push(fact(tr!("page tables"), bytes(status.map(|status| status.page_tables))));
+    facts.push(fact(tr!("huge pages"), bytes(rollup.map(|rollup| rollup.anon_huge))));
     let locked = bytes(status.map(|status| status.locked));
     let pinned =
         totals.and_then(|totals| if totals.pinned > 0 { Reading::Value(totals.pinned) } else { Reading::Pending });
-    facts.push(fact("locked", with(locked, "pinned", bytes(pinned))));
+    facts.push(fact(tr!("locked"), with(locked, tr!("pinned"), bytes(pinned))));
 }
 
 fn counts(row: &Row<'_>, look: Option<&Inspection>, facts: &mut Vec<Fact>) {
     let process = row.process;
     let open = row.aged(&process.fds).map(|fds| fds.to_string());
-    facts.push(fact("descriptors", with(open, "of", process.fd_limit.reading.map(shown_limit))));
+    facts.push(fact(tr!("descriptors"), with(open, tr!("of"), process.fd_limit.reading.map(shown_limit))));
     let stat = row.aged(&process.stat);
-    facts.push(fact("threads", stat.map(|stat| stat.threads.to_string())));
-    facts.push(fact("major faults", stat.map(|stat| stat.major_faults.to_string())));
+    facts.push(fact(tr!("threads"), stat.map(|stat| stat.threads.to_string())));
+    facts.push(fact(tr!("major faults"), stat.map(|stat| stat.major_faults.to_string())));
     let score = row.aged(&process.oom_score).map(|score| score.to_string());
     let adjusted = look.map_or(Reading::Pending, |look| look.overview.oom_score_adj);
-    facts.push(fact("OOM score", with(score, "adjusted by", adjusted.map(|by| by.to_string()))));
-    facts.push(plain("user", row.user()));
+    facts.push(fact(tr!("OOM score"), with(score, tr!("adjusted by"), adjusted.map(|by| by.to_string()))));
+    facts.push(plain(tr!("user"), row.user()));
     let ticks = row.snapshot.sample.host.clock_ticks.max(1);
     let age = row.now().0.saturating_sub(process.key.start_time.saturating_mul(1000) / ticks);
-    facts.push(plain("age", Span(Duration::from_millis(age)).to_string()));
+    facts.push(plain(tr!("age"), Span(Duration::from_millis(age)).to_string()));
 }
 
 fn shown_limit(limit: u64) -> String {
-    if limit == u64::MAX { "no limit".into() } else { limit.to_string() }
+    if limit == u64::MAX { tr!("no limit").into() } else { limit.to_string() }
 }
 
 /// The memory limit that binds the process, how much of it is used, and who sets it.
 fn limit(look: &Inspection) -> Fact {
     let known = look.overview.limit.as_ref().map(|limit| {
-        let Some(limit) = limit else { return "none but the machine's".to_owned() };
+        let Some(limit) = limit else { return tr!("none but the machine's").to_owned() };
         let used = limit.usage.saturating_sub(limit.inactive_file);
         let share = Percent(used as f64 * 100.0 / limit.limit.max(1) as f64);
-        let swap = limit.swap_limit.map_or_else(String::new, |swap| format!(", swap {}", Bytes(swap)));
+        let swap = limit.swap_limit.map_or_else(String::new, |swap| tr!(", swap {swap}", swap = Bytes(swap)));
         let kills = match limit.oom_kills {
             None | Some(0) => String::new(),
-            Some(1) => ", 1 OOM kill".to_owned(),
-            Some(kills) => format!(", {kills} OOM kills"),
+            Some(1) => tr!(", 1 OOM kill").to_owned(),
+            Some(kills) => tr!(", {kills} OOM kills", kills),
         };
-        format!(
-            "{} of {} ({share}){swap}{kills}, set by {}",
-            Bytes(limit.usage),
-            Bytes(limit.limit),
-            limit.path.escaped()
+        tr!(
+            "{usage} of {limit} ({share}){swap}{kills}, set by {path}",
+            usage = Bytes(limit.usage),
+            limit = Bytes(limit.limit),
+            share,
+            swap,
+            kills,
+            path = limit.path.escaped()
         )
     });
     let why = known.explain();
-    Fact { title: "memory limit", ..why.map_or_else(|| fact("", known), |why| plain("", format!("- ({why})"))) }
+    Fact { title: tr!("memory limit"), ..why.map_or_else(|| fact("", known), |why| plain("", format!("- ({why})"))) }
 }
 
 fn identity(row: &Row<'_>, look: Option<&Inspection>, theme: &Theme) -> Vec<Fact> {
     let process = row.process;
     let cgroup = &process.identity.cgroup;
-    let mut facts = vec![plain("command", process.identity.shown_command())];
+    let mut facts = vec![plain(tr!("command"), process.identity.shown_command())];
     if let Some(look) = look {
         let program = look.overview.program.as_ref().map(|program| program.escaped().into_owned());
-        let fact = fact("program", program);
+        let fact = fact(tr!("program"), program);
         facts.push(match fact.why {
-            Some(why) => Fact { role: Role::Muted, ..plain("program", format!("- ({why})")) },
+            Some(why) => Fact { role: Role::Muted, ..plain(tr!("program"), format!("- ({why})")) },
             None => fact,
         });
     }
-    facts.extend(cgroup.unit().map(|unit| plain("unit", unit)));
-    facts.extend(cgroup.container().map(|container| plain("container", container)));
-    facts.push(plain("control group", cgroup.memory.escaped()));
+    facts.extend(cgroup.unit().map(|unit| plain(tr!("unit"), unit)));
+    facts.extend(cgroup.container().map(|container| plain(tr!("container"), container)));
+    facts.push(plain(tr!("control group"), cgroup.memory.escaped()));
     let dot = theme.pick("·", "-");
-    facts.push(plain("started", format!("pid {} {dot} tick {} since boot", process.key.pid, process.key.start_time)));
+    facts.push(plain(
+        tr!("started"),
+        tr!(
+            "pid {pid} {dot} tick {start_time} since boot",
+            pid = process.key.pid,
+            dot,
+            start_time = process.key.start_time
+        ),
+    ));
     facts
 }

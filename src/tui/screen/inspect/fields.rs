@@ -20,15 +20,17 @@ pub(super) fn told(row: &Row<'_>) -> Vec<Told> {
         .map(|field| {
             let reading = (field.get)(row);
             let (value, role, note) = match &reading {
-                Reading::Value(value) => (value.to_string(), Role::Text, field.help.to_owned()),
-                Reading::Stale(value, age) => {
-                    (value.to_string(), Role::Stale, format!("{} Read {} s ago.", field.help, age / 1000))
-                }
+                Reading::Value(value) => (value.to_string(), Role::Text, tr!(of field.help).to_owned()),
+                Reading::Stale(value, age) => (
+                    value.to_string(),
+                    Role::Stale,
+                    tr!("{help} Read {age} s ago.", help = tr!(of field.help), age = age / 1000),
+                ),
                 _ => ("-".to_owned(), Role::Muted, field.explain(&reading).unwrap_or_default()),
             };
             // A long text takes the place of its note.
             let is_long = field.unit == Unit::Text && columns(&value) > 8;
-            Told { title: field.title, value: (value, role), note: (!is_long).then_some(note) }
+            Told { title: tr!(of field.title), value: (value, role), note: (!is_long).then_some(note) }
         })
         .collect()
 }

@@ -44,10 +44,10 @@ pub(super) fn sentences(picture: &Picture<'_>, theme: &Theme) -> Vec<(String, Ro
     }
     if said.is_empty() {
         said.push(if let Some((verdict, _)) = row.verdict().value() {
-            (format!("private memory: {}", verdict.word()), role(verdict))
+            (tr!("private memory: {verdict}", verdict = tr!(of verdict.word())), role(verdict))
         } else {
             let why = process_field("verdict").and_then(|field| field.explain(&(field.get)(row)));
-            (format!("growth: {}", why.unwrap_or_default()), Role::Muted)
+            (tr!("growth: {why}", why = why.unwrap_or_default()), Role::Muted)
         });
     }
     said

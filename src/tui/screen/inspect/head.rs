@@ -16,7 +16,9 @@ use crate::tui::widget::line::{columns, fill, put, put_right};
 use crate::tui::widget::wrap::wrap;
 
 /// What the tabs say of a past moment.
-pub(super) const OF_NOW_ONLY: &str = "Mappings, descriptors, threads and the runtime are of the present alone: the past keeps what the overview shows. Press l to return.";
+pub(super) const OF_NOW_ONLY: &str = key!(
+    "Mappings, descriptors, threads and the runtime are of the present alone: the past keeps what the overview shows. Press l to return."
+);
 
 /// What the head is drawn from.
 pub(super) struct Head<'a> {
@@ -38,10 +40,10 @@ fn tabs(keys: &[String; TABS.len()], area: Rect) -> Vec<(u16, u16, String)> {
     let named = |name: fn(usize) -> &'static str| -> Vec<String> {
         keys.iter().enumerate().map(|(place, key)| format!(" {key} {} ", name(place))).collect()
     };
-    let mut texts = named(|place| TABS[place].title);
+    let mut texts = named(|place| tr!(of TABS[place].title));
     let width = |texts: &[String]| texts.iter().map(|text| columns(text)).sum::<u16>();
     if width(&texts) + BESIDE > area.width {
-        texts = named(|place| TABS[place].short);
+        texts = named(|place| tr!(of TABS[place].short));
     }
     let mut x = area.x;
     let place = |text: String| {
@@ -89,9 +91,10 @@ fn notes(head: &Head<'_>) -> Vec<String> {
     }
     let age_ms = sample.at.since(shown.at);
     // As old as the samples are, plus what may lie between two threads.
-    let age = (age_ms > 2 * sample.interval_ms.max(1000)).then(|| format!("{} ago", finding::span(age_ms as f64)));
+    let age = (age_ms > 2 * sample.interval_ms.max(1000)).then(|| tr!("{age} ago", age = finding::span(age_ms as f64)));
     let read = head.tab.spec().part.and_then(|part| coverage(shown, part)).filter(|coverage| !coverage.is_whole());
-    let read = read.map(|coverage| format!("{:.0}% read", (coverage.share() * 100.0).floor()));
+    let read =
+        read.map(|coverage| tr!("{share}% read", share = format_args!("{:.0}", (coverage.share() * 100.0).floor())));
     if let (Some(age), Some(read)) = (&age, &read) {
         notes.push(format!("{read}, {age}"));
     }
@@ -116,7 +119,7 @@ fn coverage(inspection: &Inspection, part: Part) -> Option<Coverage> {
 /// ` node[1234]  leaking 97  /usr/bin/node app.js`.
 fn draw_who(buf: &mut Buffer, area: Rect, head: &Head<'_>, theme: &Theme) {
     let Some(row) = &head.picture.row else {
-        let text = format!(" {}: not seen at this moment", head.key.pid);
+        let text = tr!(" {pid}: not seen at this moment", pid = head.key.pid);
         put(buf, area.x, area.y, area.width, &text, theme.style(Role::Warn));
         return;
     };
@@ -130,13 +133,17 @@ fn draw_who(buf: &mut Buffer, area: Rect, head: &Head<'_>, theme: &Theme) {
         State::Ended(ended) => {
             let when = ended.map_or(head.picture.update.snapshot.sample.wall_ms, |ended| ended.wall_ms);
             let ago = head.now.snapshot.sample.wall_ms.saturating_sub(when).max(0);
-            let text = format!("  ended at {}, {} ago: its last picture", time_of_day(when), finding::span(ago as f64));
+            let text = tr!(
+                "  ended at {when}, {ago} ago: its last picture",
+                when = time_of_day(when),
+                ago = finding::span(ago as f64)
+            );
             say(&text, Role::Danger);
         }
         _ => {
             if let Reading::Value((verdict, percent)) = row.verdict() {
                 let sure = if verdict.is_rising() { format!(" {percent}") } else { String::new() };
-                say(&format!("  {}{sure}", verdict.word()), finding::role(verdict));
+                say(&format!("  {}{sure}", tr!(of verdict.word())), finding::role(verdict));
             }
         }
     }
@@ -155,8 +162,8 @@ pub(super) fn say(buf: &mut Buffer, area: Rect, text: &str, theme: &Theme) {
 pub(super) fn unreadable<T>(what: &str, reading: &Reading<T>) -> String {
     match reading {
         Reading::Unsupported(Need::NotApplicable) => {
-            format!("It has no {what}: a kernel thread has none of its own, and of who has ended none are left.")
+            tr!("It has no {what}: a kernel thread has none of its own, and of who has ended none are left.", what)
         }
-        other => format!("The {what} can't be read: {}.", other.explain().unwrap_or_default()),
+        other => tr!("The {what} can't be read: {why}.", what, why = other.explain().unwrap_or_default()),
     }
 }

@@ -66,12 +66,17 @@ impl Map<'_> {
             let larger = families.iter().filter(|(_, other)| other > bytes).count() as u8;
             let (role, sign) = look(*family, theme);
             // A sign goes with its word.
-            let text = format!("{sign} {} {}  ", family.word(), Bytes(*bytes));
+            let text = format!("{sign} {} {}  ", tr!(of family.word()), Bytes(*bytes));
             pieces.push(Piece::new(text, theme.style(role), larger + 2));
         }
         if let Some((gained, start)) = most_gained(buckets) {
             let gained = signed(Quantity::Private, gained as f64);
-            let text = format!("{} {gained} from {start:x}", theme.pick("▲", "^"));
+            let text = tr!(
+                "{sign} {gained} from {start}",
+                sign = theme.pick("▲", "^"),
+                gained,
+                start = format_args!("{start:x}")
+            );
             pieces.push(Piece::new(text, theme.style(Role::Growing), 1));
         }
         put_pieces(buf, area, pieces, Vec::new());

@@ -38,7 +38,7 @@ const LEAST_NAME: u16 = 18;
 
 /// A column of bytes.
 macro_rules! bytes {
-    ($key:ident $title:literal $goes:literal $help:literal) => {
+    ($key:ident $goes:literal, $title:expr, $help:expr) => {
         Column {
             head: Head { key: stringify!($key), title: $title, help: $help, is_number: true },
             width: 6,
@@ -50,12 +50,12 @@ macro_rules! bytes {
 }
 
 pub(super) const COLUMNS: [Column<Row>; 12] = [
-    bytes!(pss "PSS" 0 "Resident memory, each shared page divided by the number of processes that map it."),
+    bytes!(pss 0, "PSS", key!("Resident memory, each shared page divided by the number of processes that map it.")),
     Column {
         head: Head {
             key: "change",
-            title: "CHANGE",
-            help: "PSS and swap gained since the mark, else since first shown.",
+            title: key!("CHANGE"),
+            help: key!("PSS and swap gained since the mark, else since first shown."),
             is_number: true,
         },
         width: 7,
@@ -69,23 +69,23 @@ pub(super) const COLUMNS: [Column<Row>; 12] = [
         },
         rank: |row| Rank::change(row.change),
     },
-    bytes!(rss "RSS" 2 "Resident memory, shared pages counted in full."),
-    bytes!(uss "USS" 5 "Private memory: what the machine gets back when it is unmapped."),
-    bytes!(swap "SWAP" 4 "Memory that was swapped out."),
-    bytes!(dirty "DIRTY" 6 "Memory that was changed: it has to be written before the RAM can be used again."),
-    bytes!(anon_huge "THP" 8 "Anonymous memory in transparent huge pages."),
-    bytes!(locked "LCK" 9 "Memory locked in RAM by mlock(2)."),
-    bytes!(hugetlb "HUGE" 10 "Pages of hugetlbfs, which no other column counts."),
-    bytes!(size "SIZE" 7 "Address space, whether or not anything is in it."),
+    bytes!(rss 2, "RSS", key!("Resident memory, shared pages counted in full.")),
+    bytes!(uss 5, "USS", key!("Private memory: what the machine gets back when it is unmapped.")),
+    bytes!(swap 4, "SWAP", key!("Memory that was swapped out.")),
+    bytes!(dirty 6, key!("DIRTY"), key!("Memory that was changed: it has to be written before the RAM can be used again.")),
+    bytes!(anon_huge 8, "THP", key!("Anonymous memory in transparent huge pages.")),
+    bytes!(locked 9, "LCK", key!("Memory locked in RAM by mlock(2).")),
+    bytes!(hugetlb 10, "HUGE", key!("Pages of hugetlbfs, which no other column counts.")),
+    bytes!(size 7, key!("SIZE"), key!("Address space, whether or not anything is in it.")),
     Column {
-        head: Head { key: "count", title: "N", help: "Mappings.", is_number: true },
+        head: Head { key: "count", title: "N", help: key!("Mappings."), is_number: true },
         width: 5,
         goes: 3,
         show: |row, _| (row.count.to_string(), Role::Muted),
         rank: |row| Rank::number(u64::from(row.count)),
     },
     Column {
-        head: Head { key: "name", title: "MAPPING", help: "What is mapped.", is_number: false },
+        head: Head { key: "name", title: key!("MAPPING"), help: key!("What is mapped."), is_number: false },
         width: 0,
         goes: 0,
         show: |row, _| {
@@ -94,7 +94,7 @@ pub(super) const COLUMNS: [Column<Row>; 12] = [
                 (_, Family::Heap | Family::Anonymous) => Role::Title,
                 _ => Role::Text,
             };
-            (format!("{}{}", row.name, if row.is_gone { " (gone)" } else { "" }), role)
+            (format!("{}{}", row.name, if row.is_gone { tr!(" (gone)") } else { "" }), role)
         },
         rank: |row| Rank::Text(row.name.to_lowercase()),
     },
@@ -168,7 +168,7 @@ pub(super) fn draw(
         return say(buf, area, &seen.unseen(Part::Mappings, theme), theme);
     };
     let Some(now) = known(look) else {
-        return say(buf, area, &unreadable("mappings", &look.mappings), theme);
+        return say(buf, area, &unreadable(tr!("mappings"), &look.mappings), theme);
     };
     let [sum, map, table] = split(area);
     let before = seen.baseline(Part::Mappings);
@@ -190,7 +190,7 @@ fn summary(now: &Mappings, seen: &Seen, rows: &[Row], theme: &Theme) -> Vec<Piec
     let mut pieces = vec![
         Piece::new(format!(" PSS {}", Bytes(total.pss)), theme.style(Role::Title), 0),
         Piece::new(format!("  RSS {}", Bytes(total.rss)), text, 2),
-        Piece::new(format!("  swap {}", Bytes(total.swap)), text, 3),
+        Piece::new(tr!("  swap {swap}", swap = Bytes(total.swap)), text, 3),
     ];
     if let Some(then) = seen.baseline(Part::Mappings).and_then(known) {
         let change = total.footprint() as f64 - then.total.footprint() as f64;
@@ -201,11 +201,11 @@ fn summary(now: &Mappings, seen: &Seen, rows: &[Row], theme: &Theme) -> Vec<Piec
         }
     }
     let groups = rows.iter().filter(|row| !row.is_gone).count();
-    pieces.push(Piece::new(format!("  {} mappings", now.coverage.of), muted, 4));
-    pieces.push(Piece::new(format!(" in {groups} groups"), muted, 5));
+    pieces.push(Piece::new(tr!("  {count} mappings", count = now.coverage.of), muted, 4));
+    pieces.push(Piece::new(tr!(" in {groups} groups", groups), muted, 5));
     let unread: u32 = rows.iter().map(|row| row.unread).sum();
     if unread > 0 {
-        let text = format!("  {unread} not read in time: their memory is in the sum only");
+        let text = tr!("  {unread} not read in time: their memory is in the sum only", unread);
         pieces.push(Piece::new(text, theme.style(Role::Warn), 6));
     }
     pieces

@@ -280,11 +280,11 @@ impl Inspect {
         let heads = self.heads();
         let selected = heads.iter().position(|head| head.key == self.order().by)?;
         let item = |head: &Head| Item {
-            label: head.title.to_owned(),
-            note: head.help.to_owned(),
+            label: tr!(of head.title).to_owned(),
+            note: tr!(of head.help).to_owned(),
             deed: Deed::SortPartBy(head.key),
         };
-        Some(Menu::new("sort by", heads.iter().map(item).collect(), selected))
+        Some(Menu::new(tr!("sort by"), heads.iter().map(item).collect(), selected))
     }
 
     /// Presses what is at a place of the screen: a tab, a column's head.
@@ -339,7 +339,7 @@ impl Inspect {
         let order = self.orders[self.tab as usize];
         match (self.tab, &self.rows) {
             (Tab::Overview, _) => overview::Page::of(&picture, &self.seen, body, theme).draw(buf, body, at.0),
-            _ if update.timeline.is_past => head::say(buf, body, head::OF_NOW_ONLY, theme),
+            _ if update.timeline.is_past => head::say(buf, body, tr!(of head::OF_NOW_ONLY), theme),
             (Tab::Runtime, _) => runtime::draw(buf, body, &self.seen, at.0, theme),
             (Tab::Mappings, Rows::Mappings(rows)) => mappings::draw(buf, body, &self.seen, rows, order, at, theme),
             (Tab::Descriptors, Rows::Descriptors(rows)) => {

@@ -54,7 +54,7 @@ impl<'a> Page<'a> {
         let mut page =
             Self { picture, theme, width: area.width, lines: Vec::new(), course: course_height(area, picture) };
         let Some(row) = &picture.row else {
-            page.wrapped(1, "The process had not been seen yet at this moment.", Role::Muted);
+            page.wrapped(1, tr!("The process had not been seen yet at this moment."), Role::Muted);
             return page;
         };
         for (text, role) in growth::sentences(picture, theme) {
@@ -71,7 +71,7 @@ impl<'a> Page<'a> {
         for fact in &long {
             page.long(fact);
         }
-        page.lines.push(Line::Title("EVERY FIELD"));
+        page.lines.push(Line::Title(tr!("EVERY FIELD")));
         for field in told(row) {
             let title = (0, right(field.title, FIELD - 1), Role::Muted);
             let (value, role) = field.value;

@@ -40,10 +40,10 @@ pub(super) fn draw(buf: &mut Buffer, body: Rect, seen: &Seen, offset: usize, the
     let Some(lines) = lines(seen, body.width) else {
         let text = match seen.part(Part::Runtime).map(inspected) {
             Some(Reading::Value(None)) => {
-                "No runtime that is known here runs it: it has no memory limit of its own that could be seen."
+                tr!("No runtime that is known here runs it: it has no memory limit of its own that could be seen.")
                     .to_owned()
             }
-            Some(reading) => format!("The runtime can't be read: {}.", reading.explain().unwrap_or_default()),
+            Some(reading) => tr!("The runtime can't be read: {why}.", why = reading.explain().unwrap_or_default()),
             None => seen.unseen(Part::Runtime, theme),
         };
         return head::say(buf, body, &text, theme);

@@ -101,8 +101,8 @@ impl Seen {
         let what = word(part);
         let gone = || self.latest.as_ref().and_then(|latest| explain_gone(latest, part));
         match self.refusal.as_deref().map(str::to_owned).or_else(gone) {
-            Some(why) => format!("The {what} can't be read: {why}."),
-            None => format!("reading the {what} {}", theme.pick("…", "...")),
+            Some(why) => tr!("The {what} can't be read: {why}.", what, why),
+            None => tr!("reading the {what} {dots}", what, dots = theme.pick("…", "...")),
         }
     }
 
@@ -120,10 +120,15 @@ impl Seen {
         let looks = &self.parts[part as usize];
         let ago = span(looks.latest.as_ref()?.at.since(base.at) as f64);
         Some(match self.mark.as_ref().filter(|_| looks.marked.is_some()) {
-            None => format!("in {ago} since first shown"),
+            None => tr!("in {ago} since first shown", ago),
             Some(mark) => match base.at.since(mark.at) {
-                0..=AT_MARK_MS => format!("in {ago} since mark {}", mark.name),
-                late => format!("in {ago}, first seen {} after mark {}", span(late as f64), mark.name),
+                0..=AT_MARK_MS => tr!("in {ago} since mark {name}", ago, name = mark.name),
+                late => tr!(
+                    "in {ago}, first seen {late} after mark {name}",
+                    ago,
+                    late = span(late as f64),
+                    name = mark.name
+                ),
             },
         })
     }
@@ -132,10 +137,10 @@ impl Seen {
 /// What a part is called in a sentence.
 fn word(part: Part) -> &'static str {
     match part {
-        Part::Mappings => "mappings",
-        Part::Descriptors => "descriptors",
-        Part::Threads => "threads",
-        Part::Runtime => "runtime",
+        Part::Mappings => tr!("mappings"),
+        Part::Descriptors => tr!("descriptors"),
+        Part::Threads => tr!("threads"),
+        Part::Runtime => tr!("runtime"),
     }
 }
 

@@ -39,23 +39,23 @@ pub struct TabSpec {
 pub const TABS: [TabSpec; 5] = [
     TabSpec {
         tab: Tab::Overview,
-        title: "Overview",
-        short: "All",
+        title: key!("Overview"),
+        short: key!("All"),
         action: Action::ShowOverview,
         part: None,
         beside: None,
     },
     TabSpec {
         tab: Tab::Mappings,
-        title: "Mappings",
-        short: "Maps",
+        title: key!("Mappings"),
+        short: key!("Maps"),
         action: Action::ShowMappings,
         part: Some(Part::Mappings),
         beside: None,
     },
     TabSpec {
         tab: Tab::Descriptors,
-        title: "Descriptors",
+        title: key!("Descriptors"),
         short: "FDs",
         action: Action::ShowDescriptors,
         part: Some(Part::Descriptors),
@@ -63,8 +63,8 @@ pub const TABS: [TabSpec; 5] = [
     },
     TabSpec {
         tab: Tab::Threads,
-        title: "Threads",
-        short: "Thr",
+        title: key!("Threads"),
+        short: key!("Thr"),
         action: Action::ShowThreads,
         part: Some(Part::Threads),
         // A stack is a mapping.
@@ -72,8 +72,8 @@ pub const TABS: [TabSpec; 5] = [
     },
     TabSpec {
         tab: Tab::Runtime,
-        title: "Runtime",
-        short: "Run",
+        title: key!("Runtime"),
+        short: key!("Run"),
         action: Action::ShowRuntime,
         part: Some(Part::Runtime),
         // Its heap is known by its mappings.

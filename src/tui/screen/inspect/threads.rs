@@ -34,7 +34,7 @@ const LEAST_NAME: u16 = 15;
 
 pub(super) const COLUMNS: [Column<Row>; 7] = [
     Column {
-        head: Head { key: "pid", title: "TID", help: "Thread id.", is_number: true },
+        head: Head { key: "pid", title: "TID", help: key!("Thread id."), is_number: true },
         width: 8,
         goes: 0,
         show: |row, _| (row.tid.to_string(), plain(row)),
@@ -44,7 +44,7 @@ pub(super) const COLUMNS: [Column<Row>; 7] = [
         head: Head {
             key: "state",
             title: "S",
-            help: "State: R runs, S sleeps, D waits for a device, Z zombie, T stopped, I idle.",
+            help: key!("State: R runs, S sleeps, D waits for a device, Z zombie, T stopped, I idle."),
             is_number: false,
         },
         width: 2,
@@ -60,7 +60,7 @@ pub(super) const COLUMNS: [Column<Row>; 7] = [
         rank: |row| Rank::Text(char::from(row.state).to_string()),
     },
     Column {
-        head: Head { key: "cpu", title: "CPU", help: "CPU time, user and system.", is_number: true },
+        head: Head { key: "cpu", title: "CPU", help: key!("CPU time, user and system."), is_number: true },
         width: 7,
         goes: 1,
         show: |row, _| (seconds(row.cpu_ms), plain(row)),
@@ -69,8 +69,8 @@ pub(super) const COLUMNS: [Column<Row>; 7] = [
     Column {
         head: Head {
             key: "change",
-            title: "CHANGE",
-            help: "CPU time since the mark, else since first shown.",
+            title: key!("CHANGE"),
+            help: key!("CPU time since the mark, else since first shown."),
             is_number: true,
         },
         width: 7,
@@ -83,27 +83,27 @@ pub(super) const COLUMNS: [Column<Row>; 7] = [
         rank: |row| Rank::number(row.change_ms),
     },
     Column {
-        head: Head { key: "rss", title: "STACK", help: "The stack in RAM.", is_number: true },
+        head: Head { key: "rss", title: key!("STACK"), help: key!("The stack in RAM."), is_number: true },
         width: 6,
         goes: 3,
         show: |row, _| bytes(row.stack.map(|(rss, _)| rss)),
         rank: |row| Rank::number(row.stack.map(|(rss, _)| rss)),
     },
     Column {
-        head: Head { key: "size", title: "SIZE", help: "Address space of the stack.", is_number: true },
+        head: Head { key: "size", title: key!("SIZE"), help: key!("Address space of the stack."), is_number: true },
         width: 6,
         goes: 4,
         show: |row, _| bytes(row.stack.map(|(_, size)| size)),
         rank: |row| Rank::number(row.stack.map(|(_, size)| size)),
     },
     Column {
-        head: Head { key: "name", title: "NAME", help: "What it is called.", is_number: false },
+        head: Head { key: "name", title: key!("NAME"), help: key!("What it is called."), is_number: false },
         width: 0,
         goes: 0,
         show: |row, _| {
             let more = match (row.is_gone, row.is_new) {
-                (true, _) => " (ended)",
-                (_, true) => " (new)",
+                (true, _) => tr!(" (ended)"),
+                (_, true) => tr!(" (new)"),
                 _ => "",
             };
             let role = match (row.is_gone, row.is_new) {
@@ -192,23 +192,23 @@ pub(super) fn draw(
         return say(buf, area, &seen.unseen(Part::Threads, theme), theme);
     };
     let Some(now) = known(look) else {
-        return say(buf, area, &unreadable("threads", &look.threads), theme);
+        return say(buf, area, &unreadable(tr!("threads"), &look.threads), theme);
     };
     let [sum, table] = split(area);
     if sum.height > 0 {
         let count = now.coverage.of;
-        let word = if count == 1 { "thread" } else { "threads" };
+        let word = if count == 1 { tr!("thread") } else { tr!("threads") };
         let mut pieces = vec![Piece::new(format!(" {count} {word}"), theme.style(Role::Title), 0)];
         for (nth, (state, count)) in now.states().into_iter().enumerate() {
-            let text = format!("  {count} {}", state_word(state));
+            let text = format!("  {count} {}", tr!(of state_word(state)));
             pieces.push(Piece::new(text, theme.style(Role::Text), nth as u8 + 1));
         }
         let stacks: u64 = rows.iter().filter(|row| !row.is_gone).filter_map(|row| row.stack).map(|(rss, _)| rss).sum();
         if stacks > 0 {
-            pieces.push(Piece::new(format!("  stacks {}", Bytes(stacks)), theme.style(Role::Muted), 9));
+            pieces.push(Piece::new(tr!("  stacks {stacks}", stacks = Bytes(stacks)), theme.style(Role::Muted), 9));
         }
         if let Some(since) = seen.since(Part::Threads) {
-            pieces.push(Piece::new(format!("  change {since}"), theme.style(Role::Muted), 10));
+            pieces.push(Piece::new(tr!("  change {since}", since), theme.style(Role::Muted), 10));
         }
         put_pieces(buf, sum, pieces, Vec::new());
     }

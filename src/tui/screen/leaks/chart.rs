@@ -75,8 +75,8 @@ pub(in crate::tui::screen) fn draw(
         let level = amount(finding.quantity, ahead.level);
         put_right(buf, area.x, y, LABELS - 1, &level, theme.style(Role::Danger));
         let title = match ahead.meeting.limit {
-            Limit::Memory | Limit::Swap => format!(" {} full ", ahead.meeting.limit.title()),
-            limit => format!(" {} ", limit.title()),
+            Limit::Memory | Limit::Swap => tr!(" {limit} full ", limit = tr!(of ahead.meeting.limit.title())),
+            limit => format!(" {} ", tr!(of limit.title())),
         };
         put(buf, picture.x + 2, y, picture.width.saturating_sub(2), &title, theme.style(Role::Danger));
     }
@@ -189,13 +189,15 @@ fn course(points: &[f32], past: f64) -> Vec<(f64, f64)> {
 const LEVELS: f64 = 20.0;
 
 fn legend(buf: &mut Buffer, area: Rect, finding: &Finding, has_limit: bool, theme: &Theme) {
-    let mut parts =
-        vec![(theme.pick("⠒⠒", ".."), "measured", Role::Graph), (theme.pick("⠤⠤", "__"), "floor", Role::Good)];
+    let mut parts = vec![
+        (theme.pick("⠒⠒", ".."), tr!("measured"), Role::Graph),
+        (theme.pick("⠤⠤", "__"), tr!("floor"), Role::Good),
+    ];
     if has_trend(finding) {
-        parts.push((theme.pick("⠒ ⠒", "* *"), "trend", role(finding.judgement.verdict)));
+        parts.push((theme.pick("⠒ ⠒", "* *"), tr!("trend"), role(finding.judgement.verdict)));
     }
     if has_limit {
-        parts.push((theme.pick("──", "--"), "limit", Role::Danger));
+        parts.push((theme.pick("──", "--"), tr!("limit"), Role::Danger));
     }
     let mut x = area.x + LABELS;
     for (sign, word, role) in parts {
@@ -250,7 +252,7 @@ fn times(
         label(x, &eta, Role::Danger);
     }
     if let Some(x) = frame.column(picture, 0.0) {
-        label(x, "now", Role::Muted);
+        label(x, tr!("now"), Role::Muted);
     }
     label(picture.x, &began, Role::Muted);
     if frame.right > 0.0 {

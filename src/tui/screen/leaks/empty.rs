@@ -17,23 +17,29 @@ const FIRST_VERDICT_MS: u64 = 30_000;
 
 pub(super) fn draw(buf: &mut Buffer, area: Rect, update: &Update, since: BootMs, theme: &Theme) {
     fill(buf, Rect { height: 1.min(area.height), ..area }, theme.style(Role::Header));
-    put(buf, area.x + 1, area.y, area.width.saturating_sub(1), "LEAKS AND GROWTH", theme.style(Role::Header));
+    put(buf, area.x + 1, area.y, area.width.saturating_sub(1), tr!("LEAKS AND GROWTH"), theme.style(Role::Header));
     let sample = &update.snapshot.sample;
     let early = update.snapshot.analysis.early;
     let watched_ms = sample.at.since(since);
     let began = time_of_day(sample.wall_ms.saturating_sub_unsigned(watched_ms));
     let first = if watched_ms < FIRST_VERDICT_MS {
         let left = span((FIRST_VERDICT_MS - watched_ms) as f64);
-        (format!("Too early to tell: {left} more until the first verdicts."), Role::Warn)
+        (tr!("Too early to tell: {left} more until the first verdicts.", left), Role::Warn)
     } else if early.processes > 0 {
-        let (verb, left) =
-            (if early.processes == 1 { "process rises" } else { "processes rise" }, early.needs_ms as f64);
+        let verb = if early.processes == 1 { tr!("process rises") } else { tr!("processes rise") };
+        let time = span(early.needs_ms as f64);
         (
-            format!("{} {verb}, too early to tell: {} more. Watched since {began}.", early.processes, span(left)),
+            tr!(
+                "{count} {verb}, too early to tell: {time} more. Watched since {began}.",
+                count = early.processes,
+                verb,
+                time,
+                began
+            ),
             Role::Warn,
         )
     } else {
-        (format!("Nothing grows. Watched for {}, since {began}.", span(watched_ms as f64)), Role::Good)
+        (tr!("Nothing grows. Watched for {time}, since {began}.", time = span(watched_ms as f64), began), Role::Good)
     };
     let text = [
         first,
@@ -41,10 +47,10 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, update: &Update, since: BootMs,
         (counts(update), Role::Text),
         (String::new(), Role::Text),
         (
-            "What rises would be listed here, the first to fill something on top: a process, by its private memory, \
+            tr!("What rises would be listed here, the first to fill something on top: a process, by its private memory, \
              file descriptors or threads; a service, where workers grow together or restarts hide it; the machine, \
              by tmpfs, kernel slab and what nobody accounts for. With each its rate, since when, which limit it \
-             meets and when, and the course it took."
+             meets and when, and the course it took.")
                 .to_owned(),
             Role::Muted,
         ),
@@ -63,9 +69,13 @@ fn counts(update: &Update) -> String {
     let words = Verdict::ALL.into_iter().rev().map(|verdict| (verdict, of(verdict))).filter(|(_, count)| *count > 0);
     let shown: Vec<String> = words
         .map(|(verdict, count)| match verdict {
-            Verdict::NotEnoughData => format!("{count} not known yet"),
-            verdict => format!("{count} {}", verdict.word()),
+            Verdict::NotEnoughData => tr!("{count} not known yet", count),
+            verdict => tr!("{count} {verdict}", count, verdict = tr!(of verdict.word())),
         })
         .collect();
-    if shown.is_empty() { "No processes.".to_owned() } else { format!("Processes: {}.", shown.join(", ")) }
+    if shown.is_empty() {
+        tr!("No processes.").to_owned()
+    } else {
+        tr!("Processes: {shown}.", shown = shown.join(", "))
+    }
 }

@@ -6,7 +6,9 @@ use ratatui::layout::Rect;
 use crate::model::judgement::{Finding, Limit, Meeting, Verdict};
 use crate::session::update::Update;
 use crate::tui::event::{time_ahead, time_of_day};
-use crate::tui::finding::{NEVER_MS, amount, meeting_interval, rate, rate_interval, role, signed, span, until};
+use crate::tui::finding::{
+    NEVER_MS, amount, meeting_interval, rate, rate_interval, role, signed, span, until, whole_name,
+};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::line::put;
 use crate::tui::widget::wrap::wrap;
@@ -42,33 +44,42 @@ fn verdict(finding: &Finding) -> String {
     let judgement = &finding.judgement;
     let sure = (f64::from(judgement.confidence) * 100.0).clamp(0.0, 99.0).floor();
     let more = match judgement.verdict {
-        Verdict::Leaking => format!("{sure:.0} % sure"),
-        Verdict::WarmingUp => "ever more slowly: a cache that fills, or a start".to_owned(),
-        _ if judgement.needs_ms > 0 => format!("{} more to tell whether it leaks", span(judgement.needs_ms as f64)),
-        _ => "no leak as far as it can be told".to_owned(),
+        Verdict::Leaking => tr!("{sure} % sure", sure = format_args!("{sure:.0}")),
+        Verdict::WarmingUp => tr!("ever more slowly: a cache that fills, or a start").to_owned(),
+        _ if judgement.needs_ms > 0 => {
+            tr!("{time} more to tell whether it leaks", time = span(judgement.needs_ms as f64))
+        }
+        _ => tr!("no leak as far as it can be told").to_owned(),
     };
-    format!("{}, {}: {}, {more}", finding.name, finding.quantity.title(), judgement.verdict.word())
+    tr!(
+        "{name}, {quantity}: {verdict}, {more}",
+        name = whole_name(finding),
+        quantity = tr!(of finding.quantity.title()),
+        verdict = tr!(of judgement.verdict.word()),
+        more
+    )
 }
 
 /// How it went so far.
 fn course(finding: &Finding, wall_ms: i64, age_ms: u64, theme: &Theme) -> String {
     let (judgement, quantity) = (&finding.judgement, finding.quantity);
     let began = time_of_day(wall_ms.saturating_sub_unsigned(age_ms));
-    format!(
-        "{}{} for {} since {began}: {} {} {} ({})",
-        rate(finding),
-        in_brackets(&rate_interval(finding)),
-        span(age_ms as f64),
-        amount(quantity, judgement.from),
-        theme.pick("→", "->"),
-        amount(quantity, judgement.level),
-        signed(quantity, judgement.gain()),
+    tr!(
+        "{rate}{between} for {age} since {began}: {from} {arrow} {level} ({gain})",
+        rate = rate(finding),
+        between = in_brackets(&rate_interval(finding)),
+        age = span(age_ms as f64),
+        began,
+        from = amount(quantity, judgement.from),
+        arrow = theme.pick("→", "->"),
+        level = amount(quantity, judgement.level),
+        gain = signed(quantity, judgement.gain())
     )
 }
 
 /// An interval after what it is of; nothing where it says no more.
 fn in_brackets(interval: &str) -> String {
-    if interval.contains(" to ") { format!(" ({interval})") } else { String::new() }
+    if interval.contains(' ') { format!(" ({interval})") } else { String::new() }
 }
 
 /// What is full when, the first to be met first.
@@ -76,19 +87,22 @@ fn limits(finding: &Finding, wall_ms: i64) -> String {
     let of = |meeting: &Meeting| {
         let size = amount(finding.quantity, meeting.size);
         let what = match meeting.limit {
-            Limit::Memory | Limit::Swap => format!("{} of {size} full", meeting.limit.title()),
-            _ => format!("{} of {size} met", meeting.limit.title()),
+            Limit::Memory | Limit::Swap => tr!("{limit} of {size} full", limit = tr!(of meeting.limit.title()), size),
+            _ => tr!("{limit} of {size} met", limit = tr!(of meeting.limit.title()), size),
         };
-        match until(meeting.in_ms).as_str() {
-            "now" => format!("{what} now"),
-            "never" => format!("{what} never"),
-            time => format!(
-                "{what} in {time} at {}{}",
-                time_ahead(wall_ms, meeting.in_ms.min(NEVER_MS)),
-                in_brackets(&meeting_interval(meeting))
+        let time = until(meeting.in_ms);
+        match meeting.in_ms {
+            ms if ms < 1000.0 => tr!("{what} now", what),
+            ms if ms.is_nan() || ms >= NEVER_MS => tr!("{what} never", what),
+            ms => tr!(
+                "{what} in {time} at {moment}{between}",
+                what,
+                time,
+                moment = time_ahead(wall_ms, ms),
+                between = in_brackets(&meeting_interval(meeting))
             ),
         }
     };
     let shown: Vec<String> = finding.meetings.iter().map(of).collect();
-    shown.join("; ")
+    shown.join(tr!("; "))
 }

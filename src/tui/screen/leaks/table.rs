@@ -10,7 +10,7 @@ use crate::model::snapshot::Snapshot;
 use crate::session::update::Update;
 use crate::tui::finding::{self, amount, short_name, signed, span, until, what};
 use crate::tui::theme::{Role, Theme};
-use crate::tui::widget::line::{columns as columns_of, fill, put, put_right};
+use crate::tui::widget::line::{columns as columns_of, fill, put, put_right, right};
 
 /// A column of the list.
 struct Column {
@@ -23,25 +23,37 @@ struct Column {
 }
 
 const COLUMNS: [Column; 9] = [
-    Column { title: "WHAT", width: 13, goes: 5, is_right: false, text: |finding, _| what(finding.quantity).into() },
-    Column { title: "VERDICT", width: 13, goes: 4, is_right: false, text: |finding, _| verdict(finding) },
     Column {
-        title: "/MIN",
+        title: key!("WHAT"),
+        width: 13,
+        goes: 5,
+        is_right: false,
+        text: |finding, _| what(finding.quantity).into(),
+    },
+    Column { title: key!("VERDICT"), width: 13, goes: 4, is_right: false, text: |finding, _| verdict(finding) },
+    Column {
+        title: key!("/MIN"),
         width: 7,
         goes: 1,
         is_right: true,
         text: |finding, _| signed(finding.quantity, finding.judgement.rate),
     },
-    Column { title: "BETWEEN", width: 15, goes: 9, is_right: true, text: |finding, _| finding::rate_interval(finding) },
     Column {
-        title: "AGE",
+        title: key!("BETWEEN"),
+        width: 15,
+        goes: 9,
+        is_right: true,
+        text: |finding, _| finding::rate_interval(finding),
+    },
+    Column {
+        title: key!("AGE"),
         width: 5,
         goes: 6,
         is_right: true,
         text: |finding, snapshot| span(snapshot.sample.at.since(finding.judgement.since) as f64).to_string(),
     },
     Column {
-        title: "GAINED",
+        title: key!("GAINED"),
         width: 6,
         goes: 7,
         is_right: true,
@@ -54,9 +66,9 @@ const COLUMNS: [Column; 9] = [
         is_right: true,
         text: |finding, snapshot| since_mark(finding, snapshot),
     },
-    Column { title: "FULL IN", width: 13, goes: 2, is_right: false, text: |finding, _| full_in(finding) },
+    Column { title: key!("FULL IN"), width: 13, goes: 2, is_right: false, text: |finding, _| full_in(finding) },
     Column {
-        title: "BETWEEN",
+        title: key!("BETWEEN"),
         width: 14,
         goes: 8,
         is_right: false,
@@ -67,7 +79,7 @@ const COLUMNS: [Column; 9] = [
 ];
 
 /// The change since the mark, while there is one to compare with.
-const SINCE_MARK: &str = "+MARK";
+const SINCE_MARK: &str = key!("+MARK");
 
 /// The column of names is never narrower than this while others can go.
 const LEAST_NAME: u16 = 15;
@@ -77,7 +89,11 @@ const MOST_NAME: u16 = 60;
 
 fn verdict(finding: &Finding) -> String {
     let judgement = &finding.judgement;
-    format!("{} {:.0}", judgement.verdict.word(), (f64::from(judgement.confidence) * 100.0).clamp(0.0, 99.0).floor())
+    format!(
+        "{} {:.0}",
+        tr!(of judgement.verdict.word()),
+        (f64::from(judgement.confidence) * 100.0).clamp(0.0, 99.0).floor()
+    )
 }
 
 /// Whether more can't be said by waiting.
@@ -88,11 +104,14 @@ fn is_told(finding: &Finding) -> bool {
 /// `   9m memory`; where it is too early to say, how long it still takes.
 fn full_in(finding: &Finding) -> String {
     if !is_told(finding) {
-        return format!("{:>5} to tell", span(finding.judgement.needs_ms as f64).to_string());
+        return tr!(
+            "{time} to tell",
+            time = format_args!("{:>5}", span(finding.judgement.needs_ms as f64).to_string())
+        );
     }
     match finding.ahead() {
         Some(meeting) if meeting.in_ms < finding::NEVER_MS => {
-            format!("{:>5} {}", until(meeting.in_ms), finding::limit(meeting.limit))
+            format!("{} {}", right(&until(meeting.in_ms), 5), finding::limit(meeting.limit))
         }
         _ => String::new(),
     }
@@ -122,10 +141,10 @@ pub(super) fn draw(panel: &Leaks, buf: &mut Buffer, area: Rect, update: &Update,
     let (name_width, columns) = layout(area.width, longest, update.snapshot.mark.is_some());
     let head = Rect { height: 1, ..area };
     fill(buf, head, theme.style(Role::Header));
-    put(buf, head.x + 1, head.y, name_width, "LEAKS AND GROWTH", theme.style(Role::Header));
+    put(buf, head.x + 1, head.y, name_width, tr!("LEAKS AND GROWTH"), theme.style(Role::Header));
     cells(&columns, name_width, |column, x| {
         let write = if column.is_right { put_right } else { put_left };
-        write(buf, head.x + x, head.y, column.width, column.title, theme.style(Role::Header));
+        write(buf, head.x + x, head.y, column.width, tr!(of column.title), theme.style(Role::Header));
     });
     for (finding, y) in findings.iter().skip(panel.offset).zip(area.y + 1..area.bottom()) {
         let is_selected = panel.selected.as_ref() == Some(&key(finding));

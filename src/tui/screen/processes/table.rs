@@ -80,8 +80,8 @@ pub(super) fn draw(panel: &Processes, buf: &mut Buffer, update: &Update, theme: 
     }
     if panel.list.lines.is_empty() {
         let text = match &panel.filter {
-            Some(filter) => format!(" no process matches `{filter}`: press / and clear it"),
-            None => " no processes".into(),
+            Some(filter) => tr!(" no process matches `{filter}`: press / and clear it", filter),
+            None => tr!(" no processes").into(),
         };
         put(buf, area.x, area.y + 1, area.width, &text, theme.style(Role::Muted));
     }
@@ -93,7 +93,7 @@ fn draw_head(panel: &Processes, buf: &mut Buffer, columns: &[(&'static ProcessFi
     fill(buf, head, theme.style(Role::Header));
     let mut x = head.x;
     for (field, width) in columns {
-        let (mut title, mut role) = (field.title.to_owned(), Role::Header);
+        let (mut title, mut role) = (tr!(of field.title).to_owned(), Role::Header);
         if *field == panel.order.by {
             role = Role::HeaderSorted;
             title.push_str(if panel.order.is_descending { theme.pick("▼", "v") } else { theme.pick("▲", "^") });
@@ -156,7 +156,7 @@ fn draw_line(
                 let group = panel.list.group(*group);
                 if field.width == 0 {
                     let mark = if *is_folded { "[+]" } else { "[-]" };
-                    let text = format!("{mark} {} ({})", group.name, group.members.len());
+                    let text = format!("{mark} {} ({})", named(&group.name), group.members.len());
                     painter.text(cell, &text, painter.theme.style(Role::Title));
                 } else if field.unit != Unit::Series && field.aggregate != Aggregate::None {
                     let (reading, bound) = group.total(snapshot, field);
@@ -166,6 +166,11 @@ fn draw_line(
         }
         x += width + 1;
     }
+}
+
+/// A group's name; of those without a container it is no name that somebody chose.
+fn named(name: &str) -> &str {
+    if name.starts_with('(') { tr!(of name) } else { name }
 }
 
 impl Painter<'_> {
@@ -298,21 +303,22 @@ fn draw_foot(panel: &Processes, buf: &mut Buffer, snapshot: &Snapshot, theme: &T
     }
     let mut parts = Vec::new();
     if !panel.tagged.is_empty() {
-        parts.push(format!("{} tagged", panel.tagged.len()));
+        parts.push(tr!("{tagged} tagged", tagged = panel.tagged.len()));
     }
     if let Some(filter) = &panel.filter {
-        parts.push(format!(
-            "filter: {filter} ({} of {})",
-            panel.list.processes().count(),
-            snapshot.sample.processes.len()
+        parts.push(tr!(
+            "filter: {filter} ({count} of {processes})",
+            filter,
+            count = panel.list.processes().count(),
+            processes = snapshot.sample.processes.len()
         ));
     }
     if let Some(mark) = &snapshot.mark {
         let (new, ended) = (mark.started(&snapshot.sample), mark.ended(&snapshot.sample).count());
-        parts.push(format!("since {}: {new} new, {ended} ended", mark.name));
+        parts.push(tr!("since {name}: {new} new, {ended} ended", name = mark.name, new, ended));
     }
     if panel.is_following {
-        parts.push("following".into());
+        parts.push(tr!("following").into());
     }
     if let Some(reason) =
         panel.selected().and_then(|key| snapshot.row_of(key)).and_then(|row| first_reason(panel, &row))
@@ -320,7 +326,11 @@ fn draw_foot(panel: &Processes, buf: &mut Buffer, snapshot: &Snapshot, theme: &T
         parts.push(reason);
     } else if snapshot.sample.scan.pending > 0 {
         let pending = snapshot.sample.scan.pending;
-        parts.push(format!("{pending} {} still to be read", if pending == 1 { "process" } else { "processes" }));
+        parts.push(if pending == 1 {
+            tr!("1 process still to be read").to_owned()
+        } else {
+            tr!("{pending} processes still to be read", pending)
+        });
     }
     put(buf, panel.area.x, y, panel.area.width, &format!(" {}", parts.join("  ")), theme.style(Role::Muted));
 }
@@ -329,7 +339,7 @@ fn first_reason(panel: &Processes, row: &Row<'_>) -> Option<String> {
     panel.shown.iter().find_map(|field| {
         let reason = field.explain(&(field.get)(row))?;
         (field.unit != Unit::Text && field.unit != Unit::Series)
-            .then(|| format!("{} of {}: {reason}", field.title, row.process.key.pid))
+            .then(|| tr!("{title} of {pid}: {reason}", title = tr!(of field.title), pid = row.process.key.pid, reason))
     })
 }
 

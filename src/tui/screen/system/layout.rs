@@ -112,7 +112,7 @@ impl Table {
         let most = (width / MOST_SHARE).max(8);
         let natural = |place: usize| {
             let cells = sheet.rows.iter().filter_map(|row| row.cells.get(place)).map(|cell| columns(cell));
-            let wide = cells.chain([columns(sheet.columns[place].title)]).max().unwrap_or(0);
+            let wide = cells.chain([columns(tr!(of sheet.columns[place].title))]).max().unwrap_or(0);
             // The sign of a layer stands before its name.
             if place == 0 && sheet.rows.iter().any(|row| row.layer.is_some()) { wide + 2 } else { wide }
         };
@@ -160,7 +160,7 @@ impl Table {
             Span {
                 x: chosen.x,
                 width: chosen.width,
-                text: column.title.to_owned(),
+                text: tr!(of column.title).to_owned(),
                 role: Role::Header,
                 is_right: column.is_right,
             }

@@ -41,11 +41,11 @@ pub enum Section {
 impl Section {
     /// Every section with its title, and a shorter one where there is little room.
     const ALL: [(Self, &'static str, &'static str); 5] = [
-        (Self::Overview, "Overview", "RAM"),
-        (Self::Slab, "Slab", "Slab"),
-        (Self::Shared, "Tmpfs & shared memory", "Shared"),
-        (Self::Swap, "Swap", "Swap"),
-        (Self::Settings, "Settings", "Set"),
+        (Self::Overview, key!("Overview"), key!("RAM")),
+        (Self::Slab, key!("Slab"), key!("Slab")),
+        (Self::Shared, key!("Tmpfs & shared memory"), key!("Shared")),
+        (Self::Swap, key!("Swap"), key!("Swap")),
+        (Self::Settings, key!("Settings"), key!("Set")),
     ];
 
     fn place(self) -> usize {
@@ -183,7 +183,7 @@ impl System {
             put(buf, x, head.y, head.right().saturating_sub(x), title, theme.style(role));
         }
         let end = tabs(self.area).last().map_or(0, |(_, x, title)| x + columns(title));
-        let hint = format!("{below} more {}", theme.pick("↓", "v"));
+        let hint = tr!("{below} more {sign}", below, sign = theme.pick("↓", "v"));
         if below > 0 && end + columns(&hint) + 2 <= head.right() {
             put_right(buf, end, head.y, head.right() - end - 1, &hint, theme.style(Role::Header));
         }
@@ -203,11 +203,11 @@ fn draw_lines(buf: &mut Buffer, area: Rect, lines: &[Line], offset: usize, theme
 /// Titles of the sections: where each begins.
 fn tabs(area: Rect) -> Vec<(Section, u16, &'static str)> {
     const GAP: u16 = 2;
-    let full: u16 = Section::ALL.iter().map(|(_, title, _)| columns(title) + GAP).sum();
+    let full: u16 = Section::ALL.iter().map(|(_, title, _)| columns(tr!(of * title)) + GAP).sum();
     let is_full = full < area.width;
     let mut x = area.x + 1;
     let tab = |(section, title, short): (Section, &'static str, &'static str)| {
-        let title = if is_full { title } else { short };
+        let title = if is_full { tr!(of title) } else { tr!(of short) };
         let from = x;
         x += columns(title) + GAP;
         (section, from, title)
@@ -223,9 +223,9 @@ fn human(bytes: u64) -> String {
 fn about(update: &Update) -> About<'_> {
     let survey = update.system.as_ref().and_then(|system| system.survey.as_deref());
     let without = match (&update.replay, update.timeline.is_past) {
-        (Some(_), _) => "The recording does not have it: who made it was older, or made no closer look yet",
-        (None, true) => "Not kept of the past: l shows the present",
-        (None, false) => "Not read yet",
+        (Some(_), _) => tr!("The recording does not have it: who made it was older, or made no closer look yet"),
+        (None, true) => tr!("Not kept of the past: l shows the present"),
+        (None, false) => tr!("Not read yet"),
     };
     About { snapshot: &update.snapshot, survey, without, size: &human, tells_age: true }
 }

@@ -80,7 +80,8 @@ fn brief(mut sheet: Sheet) -> Sheet {
     let more = sheet.rows.len().saturating_sub(BRIEF);
     sheet.rows.truncate(BRIEF);
     if more > 0 {
-        sheet.title = format!("{}, the first {BRIEF} of {}", sheet.title, more + BRIEF);
+        sheet.title =
+            tr!("{title}, the first {count} of {more}", title = sheet.title, count = BRIEF, more = more + BRIEF);
     }
     sheet
 }
@@ -106,7 +107,7 @@ fn draw_bar(buf: &mut Buffer, area: Rect, account: &Account, theme: &Theme) {
         if bytes == 0 && *layer != Layer::Unaccounted {
             continue;
         }
-        let text = format!(" {} {}", layer.title(), Bytes(bytes));
+        let text = format!(" {} {}", tr!(of layer.title()), Bytes(bytes));
         let width = columns(&text) + 3;
         if at.0 + width > area.right() {
             at = (area.x + 1, at.1 + 1);
@@ -160,8 +161,8 @@ fn draw_chart(buf: &mut Buffer, area: Rect, update: &Update, account: &Account, 
         put_right(buf, area.x, strip.bottom() - 1, LABELS - 1, "swap", theme.style(Role::Swap));
     }
     let times = area.bottom() - 1;
-    put(buf, chart.x, times, chart.width, &format!("-{} min", span.as_secs() / 60), muted);
-    put_right(buf, chart.x, times, chart.width, "now", muted);
+    put(buf, chart.x, times, chart.width, &tr!("-{minutes} min", minutes = span.as_secs() / 60), muted);
+    put_right(buf, chart.x, times, chart.width, tr!("now"), muted);
 }
 
 /// What the upper edge stands for: all of RAM, or as often half of it as what is not free stays below.
