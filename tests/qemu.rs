@@ -2,99 +2,38 @@
 //! cgroup v2 with the memory controller, and swap that is in use.
 //!
 //! The guest prints what its kernel says and what memtide says (`tests/qemu/init.sh`); both are compared here.
-//! `MEMTIDE_TEST_KERNEL` may name a folder with `boot` and `lib/modules` in it instead of the installed kernel.
 #![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
 
 mod support;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::Value;
-use support::programs::{child_program, compiler};
-use support::require::{has, has_programs};
+use support::guest::{Kernel, Machine, Root};
+use support::programs::child_program;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
-/// The newest kernel for virtual machines that is installed: its image and its modules.
-fn kernel() -> Option<(PathBuf, PathBuf)> {
-    let root = std::env::var_os("MEMTIDE_TEST_KERNEL").map_or_else(|| PathBuf::from("/"), PathBuf::from);
-    let mut images: Vec<PathBuf> = fs::read_dir(root.join("boot")).ok()?.flatten().map(|entry| entry.path()).collect();
-    images.retain(|image| {
-        let name = image.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("vmlinuz-") && name.ends_with("-cloud-amd64")
-    });
-    images.sort();
-    let image = images.pop()?;
-    let release = image.file_name()?.to_str()?.strip_prefix("vmlinuz-")?.to_owned();
-    let modules = root.join("lib/modules").join(release).join("kernel");
-    modules.is_dir().then_some((image, modules))
+/// What the guest has: this memtide with the libraries it is linked to, and the children.
+fn root(kernel: &Kernel) -> Root {
+    let root = Root::with(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/qemu/init.sh"));
+    root.copy(child_program(), "child");
+    root.copy_program(Path::new(env!("CARGO_BIN_EXE_memtide")), "memtide");
+    root.copy_modules(kernel, &["mm/zsmalloc", "crypto/lzo-rle", "drivers/block/zram/zram"]);
+    root.write("etc/passwd", "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n");
+    root.write("etc/group", "root:x:0:\nnogroup:x:65534:\n");
+    root
 }
 
-/// The folder that becomes the guest's root: busybox, this memtide with the libraries it is linked to, the children.
-fn fill(root: &Path, modules: &Path) {
-    for folder in ["bin", "proc", "sys", "dev", "etc", "modules"] {
-        fs::create_dir(root.join(folder)).unwrap();
-    }
-    let copy = |from: &Path, to: &str| {
-        let to = root.join(to.trim_start_matches('/'));
-        fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(from, &to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
-    };
-    copy(&program("busybox"), "bin/busybox");
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/qemu/init.sh"), "init");
-    copy(child_program(), "child");
-    let memtide = Path::new(env!("CARGO_BIN_EXE_memtide"));
-    copy(memtide, "memtide");
-    let libraries = Command::new("ldd").arg(memtide).output().unwrap();
-    for word in String::from_utf8(libraries.stdout).unwrap().split_whitespace().filter(|word| word.starts_with('/')) {
-        copy(Path::new(word), word);
-    }
-    for module in ["mm/zsmalloc.ko", "crypto/lzo-rle.ko", "drivers/block/zram/zram.ko"] {
-        copy(&modules.join(module), &format!("modules/{}", module.rsplit('/').next().unwrap()));
-    }
-    fs::write(root.join("etc/passwd"), "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n").unwrap();
-    fs::write(root.join("etc/group"), "root:x:0:\nnogroup:x:65534:\n").unwrap();
-}
-
-fn program(name: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file()).unwrap()
-}
-
-/// A machine that is switched off when the test ends.
-struct Machine(Child);
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        // Both fail only where it has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Boots the kernel on the folder and gives all that came over the serial console.
-fn boot(image: &Path, folder: &Path) -> String {
-    let archive = folder.join("initramfs");
-    let pack = "cd \"$0\" && find . | cpio --quiet -o -H newc >\"$1\"";
-    let status = Command::new("sh").args(["-c", pack]).args([&folder.join("root"), &archive]).status().unwrap();
-    assert!(status.success());
-    let mut machine = Machine(
-        Command::new("qemu-system-x86_64")
-            .args(["-accel", "tcg", "-cpu", "max", "-m", "512", "-display", "none", "-monitor", "none"])
-            .args(["-serial", "stdio", "-no-reboot", "-nic", "none", "-append"])
-            // Without the last two a machine that can't go on would wait for ever.
-            .arg("console=ttyS0 quiet psi=1 panic=-1 oops=panic")
-            .args(["-kernel".as_ref(), image.as_os_str(), "-initrd".as_ref(), archive.as_os_str()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap(),
-    );
+/// Boots it and gives all that came over the serial console.
+fn boot(kernel: &Kernel) -> String {
+    let root = root(kernel);
+    let mut command = kernel.boot(&root, 512, &["-nic", "none"]);
+    let mut machine = Machine(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap());
     let mut text = Vec::new();
     machine.0.stdout.take().unwrap().read_to_end(&mut text).unwrap();
     String::from_utf8_lossy(&text).replace('\r', "")
@@ -129,19 +68,8 @@ impl Parts {
 
 #[test]
 fn on_debians_6_1_every_figure_is_the_kernels() {
-    if !has_programs(&["qemu-system-x86_64", "busybox", "cpio", "ldd", &compiler()]) {
-        return;
-    }
-    let kernel = kernel();
-    if !has(kernel.is_some(), "Debian's kernel for virtual machines (linux-image-cloud-amd64)") {
-        return;
-    }
-    let (image, modules) = kernel.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().join("root");
-    fs::create_dir(&root).unwrap();
-    fill(&root, &modules);
-    let text = boot(&image, folder.path());
+    let Some(kernel) = Kernel::installed() else { return };
+    let text = boot(&kernel);
 
     let parts = Parts::of(&text);
     assert!(parts.0.contains_key("end"), "{text}");

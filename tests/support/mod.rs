@@ -4,8 +4,10 @@
 
 pub mod any;
 pub mod copy;
+pub mod crowd;
 pub mod face;
 pub mod groups;
+pub mod guest;
 pub mod heaps;
 pub mod inspect;
 pub mod inspected;
@@ -15,6 +17,7 @@ pub mod live;
 pub mod machine;
 pub mod node;
 pub mod programs;
+pub mod prometheus;
 pub mod pty;
 pub mod recordings;
 pub mod replayed;
