@@ -19,6 +19,20 @@ fn without_a_terminal_it_points_at_the_commands_that_print() {
 }
 
 #[test]
+fn what_is_wrong_with_a_file_is_said_once() {
+    for args in [
+        &["report", "/nonexistent"][..],
+        &["inspect", "1", "--since", "/nonexistent"],
+        &["heap", "show", "/nonexistent"],
+    ] {
+        let output = memtide(args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(said, "memtide: /nonexistent: No such file or directory (os error 2)\n", "{args:?}");
+    }
+}
+
+#[test]
 fn the_first_by_pss_are_those_of_the_whole_list() {
     let pids = |args: &[&str]| -> Vec<String> {
         let json: serde_json::Value = serde_json::from_str(&stdout(&memtide(args))).expect("JSON");

@@ -183,6 +183,23 @@ fn the_selection_stays_on_its_finding_wherever_it_is_ranked() {
 }
 
 #[test]
+fn the_leaks_open_on_what_is_first_then_whatever_was_first_before() {
+    let mut firsts = std::collections::BTreeSet::new();
+    let mut face = Face::starting(140, 40, Crowd::Leaks, options(), None);
+    for _ in 0..30 {
+        face.watch(10);
+        face.keys("V");
+        if let Some(selected) = face.selected() {
+            let lines = findings(&face);
+            assert!(lines[0].contains(&selected), "{selected}: {lines:?}");
+            firsts.insert(selected);
+        }
+        face.keys("V");
+    }
+    assert!(firsts.len() > 1, "another one comes first in time: {firsts:?}");
+}
+
+#[test]
 fn the_mouse_selects_a_finding_and_opens_it() {
     let mut face = leaks(140, 40);
     let row = face.lines().iter().position(|line| line.contains("python3[1610]")).unwrap() as u16;

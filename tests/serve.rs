@@ -12,10 +12,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use support::programs::{Program, compiler};
+use support::prometheus::Prometheus;
 use support::require;
 use support::server::{Server, say, value};
-
-const ASSETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets");
 
 fn serve(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_memtide")).arg("serve").args(args).output().unwrap()
@@ -253,58 +252,6 @@ fn emf_lines_come_at_once_and_again_and_are_the_agents_numbers() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
-/// A Prometheus that scrapes a server every second by the configuration of `assets/`; killed when it is dropped.
-struct Prometheus {
-    child: std::process::Child,
-    socket: std::net::SocketAddr,
-    _folder: tempfile::TempDir,
-}
-
-impl Prometheus {
-    fn scraping(server: &Server) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let shipped = std::fs::read_to_string(format!("{ASSETS}/prometheus/prometheus.yml")).unwrap();
-        let config = shipped.replace("127.0.0.1:9982", &server.socket().to_string()).replace("15s", "1s");
-        assert!(config.contains(&server.socket().to_string()) && config.contains("_interval: 1s"), "{config}");
-        std::fs::write(folder.path().join("prometheus.yml"), config).unwrap();
-        std::fs::copy(format!("{ASSETS}/prometheus/memtide-alerts.yml"), folder.path().join("memtide-alerts.yml"))
-            .unwrap();
-        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let child = Command::new("prometheus")
-            .arg(format!("--web.listen-address={socket}"))
-            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
-            .current_dir(folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut it = Self { child, socket, _folder: folder };
-        while it.get("/-/ready").is_none_or(|answer| answer.status != 200) {
-            assert!(it.child.try_wait().unwrap().is_none(), "Prometheus does not start");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        it
-    }
-
-    fn get(&self, path: &str) -> Option<support::server::Answer> {
-        let stream = std::net::TcpStream::connect(self.socket).ok()?;
-        let request = format!("GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.socket);
-        Some(say(stream, request.as_bytes()))
-    }
-
-    fn ask(&self, path: &str) -> serde_json::Value {
-        serde_json::from_str(&self.get(path).unwrap().body).unwrap()
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        // Both fail only where it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn prometheus_scrapes_it_and_its_alerts_fire_for_a_program_that_leaks() {
     if !require::has_programs(&["prometheus", &compiler()]) {
@@ -313,7 +260,7 @@ fn prometheus_scrapes_it_and_its_alerts_fire_for_a_program_that_leaks() {
     // Eight files a second of 1200: near the limit after two minutes, a leak soon after that.
     let leaker = Program::limited_file_leaker("serve-leaker", 8, 1000, 1200);
     let server = Server::start(&["--top", "10"]);
-    let prometheus = Prometheus::scraping(&server);
+    let prometheus = Prometheus::scraping(server.socket());
     let since = Instant::now();
     let name = format!("child[{}]", leaker.pid());
     let pid = leaker.pid().to_string();

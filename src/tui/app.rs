@@ -361,6 +361,9 @@ impl App {
         if let Some(update) = self.update.clone() {
             let body = super::view::body(self);
             self.processes.settle(&update, body);
+            if self.screen != Screen::Leaks {
+                self.leaks.rest();
+            }
             self.leaks.settle(&update.snapshot.analysis.findings, body);
             if let Some(inspect) = &mut self.inspect {
                 inspect.settle(&update, body, &self.theme, &mut self.marks.looks);

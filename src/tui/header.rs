@@ -106,6 +106,9 @@ fn draw_status(buf: &mut Buffer, area: Rect, snapshot: &Snapshot, status: &Statu
     if sample.scan.denied > 0 {
         left.push(Piece::new(tr!("  {count} not readable", count = sample.scan.denied), theme.style(Role::Warn), 9));
     }
+    if sample.scan.is_hiding {
+        left.push(Piece::new(tr!("  others hidden (hidepid)"), theme.style(Role::Warn), 5));
+    }
     if let Some(alert) = &status.alert {
         left.push(Piece::new(format!("  {alert}"), theme.style(Role::Warn), 1));
     }

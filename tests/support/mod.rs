@@ -4,9 +4,11 @@
 
 pub mod any;
 pub mod copy;
+pub mod crowd;
 pub mod face;
 pub mod groups;
 pub mod guard;
+pub mod guest;
 pub mod heapface;
 pub mod heaps;
 pub mod inspect;
@@ -17,6 +19,7 @@ pub mod live;
 pub mod machine;
 pub mod node;
 pub mod programs;
+pub mod prometheus;
 pub mod pty;
 pub mod qemu;
 pub mod recordings;

@@ -26,6 +26,8 @@ pub type FindingKey = (Subject, Quantity);
 #[derive(Clone, Debug, Default)]
 pub struct Leaks {
     selected: Option<FindingKey>,
+    /// Somebody chose it.
+    is_chosen: bool,
     /// Where the selected line was seen last.
     place: usize,
     offset: usize,
@@ -66,6 +68,13 @@ impl Leaks {
         self.offset = self.offset.min(findings.len().saturating_sub(rows));
     }
 
+    /// It is not on the screen: when it comes there it stands on what is first then, unless a line was chosen before.
+    pub fn rest(&mut self) {
+        if !self.is_chosen {
+            (self.selected, self.place) = (None, 0);
+        }
+    }
+
     /// Lines that fit under the head.
     fn rows(&self, findings: usize) -> usize {
         usize::from(split(self.area, findings).0.height.saturating_sub(1)).max(1)
@@ -84,11 +93,12 @@ impl Leaks {
             _ => return,
         };
         self.place = place.min(findings.len().saturating_sub(1));
-        self.selected = findings.get(self.place).map(key);
+        (self.selected, self.is_chosen) = (findings.get(self.place).map(key), true);
     }
 
     /// Selects a line.
     pub fn select(&mut self, finding: FindingKey) {
+        self.is_chosen = true;
         self.selected = Some(finding);
     }
 
