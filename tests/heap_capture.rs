@@ -469,7 +469,11 @@ fn one_key_takes_a_snapshot_beside_the_screen_after_a_question_that_names_the_ri
     assert!(!file.exists() && node.other_ports().is_empty());
     terminal.press("y");
     node.wait_for("the file is there", || file.exists());
-    terminal.wait_for_text("look at it by: memtide heap show");
+    // What can be looked at is offered.
+    let offer = format!("heap snapshot of {} is taken", node.pid);
+    terminal.wait_for_text(&offer);
+    terminal.press("Escape");
+    terminal.wait_until_gone(&offer);
     terminal.press("L");
     let log = terminal.wait_for_text("ACTION LOG");
     assert!(log.contains("heap snapshot of") && log.contains("memtide heap show"), "{}", log.framed());
