@@ -116,6 +116,9 @@ fn questions_and_what_came_of_them_are_in_chinese() {
     let mut english = Vec::new();
     english.extend(check("confirm_signal", &face(Crowd::Server, "k enter"), ""));
     english.extend(check("confirm_drop", &face(Crowd::Server, "d enter"), ""));
+    let mut page_out = face(Crowd::Server, "a");
+    page_out.type_text("换出").keys("enter");
+    english.extend(check("confirm_page_out", &page_out, "CAP_SYS_NICE ptrace perl act"));
     let mut done = face(Crowd::Server, "");
     done.app.outcome(Outcome {
         effect: Effect::DropCaches(DropLevel::PageCache),
