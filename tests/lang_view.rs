@@ -25,6 +25,8 @@ use support::heaps::{HandMade, server};
 use support::live::memtide;
 use support::machine::Crowd;
 use support::pty::Terminal;
+use support::recordings::seconds;
+use support::replayed::Replayed;
 use support::survey;
 
 /// Words that stay as they are: names of the kernel, of the field and of programs, keys, units, and what is typed.
@@ -63,13 +65,21 @@ fn kept() -> BTreeSet<String> {
 /// Compares a view in Chinese with what was accepted, and gives the English words that remain; the names of its
 /// processes and files may.
 fn check(name: &str, face: &Face, names: &str) -> Vec<String> {
-    let lines = face.lines();
-    for line in &lines {
+    check_lines(name, &face.lines(), names)
+}
+
+/// The same of lines of a screen.
+fn check_lines(name: &str, lines: &[String], names: &str) -> Vec<String> {
+    for line in lines {
         assert!(unicode_width::UnicodeWidthStr::width(line.as_str()) <= 80, "{name}: {line}");
     }
     let text = lines.join("\n");
     with_settings!({
-        filters => vec![(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "yyyy-mm-dd hh:mm:ss"), (r"\d\d:\d\d:\d\d", "hh:mm:ss"), (r"(，|▸|>|ETA)(\s*)\d\d:\d\d\b", "${1}${2}hh:mm")],
+        filters => vec![
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "yyyy-mm-dd hh:mm:ss"),
+            (r"\d\d:\d\d:\d\d", "hh:mm:ss"),
+            (r"(，|▸|>|ETA)(\s*)\d\d:\d\d\b", "${1}${2}hh:mm"),
+        ],
         omit_expression => true,
         prepend_module_to_snapshot => false,
     }, { assert_snapshot!(format!("zh_{name}"), text) });
@@ -323,6 +333,18 @@ fn what_the_thread_of_a_heap_says_is_in_the_language_of_who_asks() {
         news.iter().find_map(|what| if let News::Failed(why) = what { Some(why) } else { None }).unwrap()
     };
     assert_eq!((told(Lang::Chinese), told(Lang::English)), ("/: 这是目录".into(), "/: it is a folder".into()));
+}
+
+#[test]
+fn a_recording_is_in_chinese() {
+    let _chinese = speak(Lang::Chinese);
+    let mut english = Vec::new();
+    for (name, keys) in [("replay_begin", ""), ("replay_end", "l"), ("replay_goto", "J")] {
+        let mut replay = Replayed::new(&seconds(Crowd::Server, 60), (80, 24));
+        replay.keys(keys);
+        english.extend(check_lines(name, &replay.lines(), ""));
+    }
+    assert_eq!(english, [""; 0], "English remains");
 }
 
 #[test]
