@@ -10,15 +10,23 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use insta::{assert_snapshot, with_settings};
-use memtide::act::effect::{DropLevel, Effect, Outcome, Stage};
+use memtide::act::effect::{DropLevel, Effect, Outcome, Stage, Target};
+use memtide::act::heap::Options;
+use memtide::heap::browse::Browser;
 use memtide::lang::{Lang, speak};
 use memtide::model::field::{CGROUP_FIELDS, PROCESS_FIELDS};
+use memtide::model::histogram::{Histogram, HistogramKind, HistogramRow};
 use memtide::model::survey::SETTINGS;
+use memtide::session::heap::{HeapHandle, HeapNews, HeapWish, News, Progress, Stage as Opening};
 use memtide::tui::action::ACTIONS;
 use support::face::{Face, options};
+use support::heapface::{HeapFace, browser};
+use support::heaps::{HandMade, server};
 use support::live::memtide;
 use support::machine::Crowd;
 use support::pty::Terminal;
+use support::recordings::seconds;
+use support::replayed::Replayed;
 use support::survey;
 
 /// Words that stay as they are: names of the kernel, of the field and of programs, keys, units, and what is typed.
@@ -57,13 +65,21 @@ fn kept() -> BTreeSet<String> {
 /// Compares a view in Chinese with what was accepted, and gives the English words that remain; the names of its
 /// processes and files may.
 fn check(name: &str, face: &Face, names: &str) -> Vec<String> {
-    let lines = face.lines();
-    for line in &lines {
+    check_lines(name, &face.lines(), names)
+}
+
+/// The same of lines of a screen.
+fn check_lines(name: &str, lines: &[String], names: &str) -> Vec<String> {
+    for line in lines {
         assert!(unicode_width::UnicodeWidthStr::width(line.as_str()) <= 80, "{name}: {line}");
     }
     let text = lines.join("\n");
     with_settings!({
-        filters => vec![(r"\d\d:\d\d:\d\d", "hh:mm:ss"), (r"(，|▸|>|ETA)(\s*)\d\d:\d\d\b", "${1}${2}hh:mm")],
+        filters => vec![
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "yyyy-mm-dd hh:mm:ss"),
+            (r"\d\d:\d\d:\d\d", "hh:mm:ss"),
+            (r"(，|▸|>|ETA)(\s*)\d\d:\d\d\b", "${1}${2}hh:mm"),
+        ],
         omit_expression => true,
         prepend_module_to_snapshot => false,
     }, { assert_snapshot!(format!("zh_{name}"), text) });
@@ -116,6 +132,9 @@ fn questions_and_what_came_of_them_are_in_chinese() {
     let mut english = Vec::new();
     english.extend(check("confirm_signal", &face(Crowd::Server, "k enter"), ""));
     english.extend(check("confirm_drop", &face(Crowd::Server, "d enter"), ""));
+    let mut page_out = face(Crowd::Server, "a");
+    page_out.type_text("换出").keys("enter");
+    english.extend(check("confirm_page_out", &page_out, "CAP_SYS_NICE ptrace perl act"));
     let mut done = face(Crowd::Server, "");
     done.app.outcome(Outcome {
         effect: Effect::DropCaches(DropLevel::PageCache),
@@ -189,6 +208,142 @@ fn control_groups_and_who_has_ended_are_in_chinese() {
     ended.watch(2);
     ended.keys("E");
     english.extend(check("ended", &ended, ""));
+    assert_eq!(english, [""; 0], "English remains");
+}
+
+/// What V8 and the program of the snapshots call things.
+const HEAP_NAMES: &str = "app heapsnapshot PooledRequest string request Pool Array global Map Session Socket Detached Function \
+    VeryLongNameVeryLongNameVeryLongNameVeryLongName mRed compiled code server items login cart title search url state \
+    close main pool sessions FILE";
+
+fn heap(made: &[HandMade], keys: &str) -> HeapFace {
+    let mut heap = HeapFace::new(80, 24, browser(made));
+    heap.keys(keys);
+    heap
+}
+
+#[test]
+fn the_lists_of_a_heap_are_in_chinese() {
+    let _chinese = speak(Lang::Chinese);
+    let mut english = Vec::new();
+    let lists = ["classes", "biggest", "dominators", "strings", "closures", "collections", "detached"];
+    for (tab, name) in (1..).zip(lists) {
+        let heap = heap(&[server(0..100)], &tab.to_string());
+        english.extend(check(&format!("heap_{name}"), &heap.face, HEAP_NAMES));
+    }
+    english.extend(check("heap_sort_menu", &heap(&[server(0..100)], "s").face, HEAP_NAMES));
+    let grown: [(&str, &[HandMade], &str); 3] = [
+        ("heap_growth", &[0..100, 10..300].map(server), ""),
+        ("heap_growth_new", &[0..100, 10..300].map(server), "enter"),
+        ("heap_growth_steps", &[0..100, 0..150, 10..300].map(server), ""),
+    ];
+    for (name, made, keys) in grown {
+        english.extend(check(name, &heap(made, keys).face, HEAP_NAMES));
+    }
+    assert_eq!(english, [""; 0], "English remains");
+}
+
+#[test]
+fn an_object_of_a_heap_and_who_holds_it_are_in_chinese() {
+    let _chinese = speak(Lang::Chinese);
+    let mut english = Vec::new();
+    let instances = || {
+        let mut heap = heap(&[server(0..100)], "/");
+        heap.type_text("pooled").keys("enter enter");
+        heap
+    };
+    english.extend(check("heap_instances", &instances().face, HEAP_NAMES));
+    for (tab, name) in (1..).zip(["fields", "retainers", "way", "dominated"]) {
+        let mut heap = instances();
+        heap.keys(&format!("enter {tab}"));
+        english.extend(check(&format!("heap_{name}"), &heap.face, HEAP_NAMES));
+    }
+    let mut nothing = heap(&[server(0..100)], "/");
+    nothing.type_text("zzz");
+    english.extend(check("heap_nothing", &nothing.face, "zzz heapsnapshot"));
+    assert_eq!(english, [""; 0], "English remains");
+}
+
+fn histogram(count: u64, kind: HistogramKind) -> Histogram {
+    let row = |name: &str, place: &str, count: u64| HistogramRow {
+        name: name.into(),
+        place: place.into(),
+        count,
+        bytes: count * 24,
+        cumulative: count * 30,
+    };
+    let rows = vec![row("com.app.Session", "app", count), row("java.lang.String", "java.base@17.0.15", 900)];
+    Histogram { kind, source: "7".into(), pid: Some(7), time_ms: None, rows }
+}
+
+#[test]
+fn histograms_and_the_opening_of_a_heap_are_in_chinese() {
+    let _chinese = speak(Lang::Chinese);
+    let mut english = Vec::new();
+    let names = |count: usize| (0..count).map(|nth| (format!("{nth}.json"), 24 << 10)).collect();
+    let (jvm, go) = (HistogramKind::JvmClasses, HistogramKind::GoFunctions);
+    for (name, browser) in [
+        ("heap_histogram", Browser::of_histograms(None, histogram(5000, jvm), names(1))),
+        ("heap_histogram_of_go", Browser::of_histograms(None, histogram(5000, go), names(1))),
+        ("heap_histogram_growth", Browser::of_histograms(Some(histogram(1000, jvm)), histogram(5000, jvm), names(2))),
+    ] {
+        english.extend(check(name, &HeapFace::new(80, 24, browser).face, "com app Session java lang String base json"));
+    }
+    let mut opening = heap(&[server(0..3)], "");
+    opening.face.app.open_heap(vec!["/srv/a.heapsnapshot".into(), "/srv/b.heapsnapshot".into()], false);
+    let stage = Opening::Read(150 << 20, Some(312 << 20));
+    opening.tell(News::Progress(Progress { file: "b.heapsnapshot".into(), nth: 2, of: 2, stage }));
+    english.extend(check("heap_opening", &opening.face, HEAP_NAMES));
+    english.extend(check("heap_ask_files", &heap(&[server(0..3)], "o").face, HEAP_NAMES));
+    assert_eq!(english, [""; 0], "English remains");
+}
+
+#[test]
+fn snapshots_that_were_taken_are_offered_in_chinese() {
+    let _chinese = speak(Lang::Chinese);
+    let mut face = face(Crowd::Server, "enter");
+    let update = face.update();
+    let key = update.snapshot.rows().map(|row| row.process.key).find(|key| key.pid == 1234).unwrap();
+    for nth in 1..=3 {
+        let target = Target { key, uid: 1000, user: "app".into(), command: "node app.js".into() };
+        let file = format!("/var/tmp/{nth}.heapsnapshot");
+        face.keys("esc");
+        face.app.outcome(Outcome {
+            effect: Effect::HeapSnapshot { target, file, options: Options::default() },
+            wall_ms: 1000 * nth,
+            took: Duration::from_secs(3),
+            stage: Stage::Acted,
+            results: vec![Ok(format!("1234: /var/tmp/{nth}.heapsnapshot"))],
+            is_final: false,
+            measured: Vec::new(),
+            undo: None,
+        });
+    }
+    assert_eq!(check("heap_offered", &face, HEAP_NAMES), [""; 0], "English remains");
+}
+
+#[test]
+fn what_the_thread_of_a_heap_says_is_in_the_language_of_who_asks() {
+    let told = |lang| {
+        let _speaking = speak(lang);
+        let (sender, news) = std::sync::mpsc::channel();
+        let tell = std::sync::Arc::new(move |news: HeapNews| drop(sender.send(news.what)));
+        let mut handle = HeapHandle::new(tell);
+        handle.want(Some(HeapWish { serial: 1, files: vec!["/".into()].into(), is_forced: false, ask: None }));
+        news.iter().find_map(|what| if let News::Failed(why) = what { Some(why) } else { None }).unwrap()
+    };
+    assert_eq!((told(Lang::Chinese), told(Lang::English)), ("/: 这是目录".into(), "/: it is a folder".into()));
+}
+
+#[test]
+fn a_recording_is_in_chinese() {
+    let _chinese = speak(Lang::Chinese);
+    let mut english = Vec::new();
+    for (name, keys) in [("replay_begin", ""), ("replay_end", "l"), ("replay_goto", "J")] {
+        let mut replay = Replayed::new(&seconds(Crowd::Server, 60), (80, 24));
+        replay.keys(keys);
+        english.extend(check_lines(name, &replay.lines(), ""));
+    }
     assert_eq!(english, [""; 0], "English remains");
 }
 

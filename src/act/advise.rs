@@ -60,7 +60,7 @@ print(left, why)"#;
 const PROGRAMS: [(&str, [&str; 2]); 2] = [("perl", ["-e", PERL]), ("python3", ["-c", PYTHON])];
 
 /// What to say where neither is there.
-pub(super) const NO_PROGRAM: &str = "there is neither perl nor python3 to make the system call (process_madvise)";
+pub(super) const NO_PROGRAM: &str = key!("there is neither perl nor python3 to make the system call (process_madvise)");
 
 /// Whether one of the programs is there.
 pub(super) fn has_program() -> bool {

@@ -287,13 +287,13 @@ pub fn new_nodes(latest: &Explorer, first: &Summary, change: &Change, numbering:
 pub fn told(latest: &Explorer, change: &Change, held: &[Held], numbering: Numbering) -> Option<String> {
     let name = escape(&change.name);
     let what = match numbering {
-        Numbering::Kept => format!("new {name}"),
-        Numbering::Anew => format!("{name} ({} more)", grouped(change.whole.new)),
+        Numbering::Kept => tr!("new {name}", name),
+        Numbering::Anew => tr!("{name} ({count} more)", name, count = grouped(change.whole.new)),
     };
     let mut text = latest.held_text(held.first()?, &what);
     let rest: u64 = held[1..].iter().map(|held| held.count).sum();
     if rest > 0 {
-        text = format!("{text}, {} elsewhere", grouped(rest));
+        text = tr!("{text}, {count} elsewhere", text, count = grouped(rest));
     }
     Some(text)
 }

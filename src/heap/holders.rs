@@ -221,9 +221,20 @@ impl Explorer {
 
     /// The same in one sentence: `41200 PooledRequest held by Pool.items[…] of server.js:12`.
     pub fn held_text(&self, held: &Held, class: &str) -> String {
-        let place = held.place.map(|place| format!(" of {}", self.graph().place_text(place, false)));
-        let holders = if held.holders > 1 { format!("{} ", grouped(held.holders)) } else { String::new() };
-        format!("{} {class} held by {holders}{}{}", grouped(held.count), held.by, place.unwrap_or_default())
+        let (count, holder) = (grouped(held.count), self.holder_text(held));
+        if held.holders > 1 {
+            tr!("{count} {class} held by {holders} {holder}", count, class, holders = grouped(held.holders), holder)
+        } else {
+            tr!("{count} {class} held by {holder}", count, class, holder)
+        }
+    }
+
+    /// By what they are held: `Pool.items[…] of server.js:12`.
+    pub fn holder_text(&self, held: &Held) -> String {
+        match held.place {
+            Some(place) => tr!("{by} of {place}", by = held.by, place = self.graph().place_text(place, false)),
+            None => held.by.clone(),
+        }
     }
 }
 

@@ -24,7 +24,9 @@ impl HeapGraph {
     /// known.
     pub fn place_text(&self, place: Place, is_whole: bool) -> String {
         let line = u64::from(place.line) + 1;
-        let Some(text) = self.places().script(place.script) else { return format!("script {}:{line}", place.script) };
+        let Some(text) = self.places().script(place.script) else {
+            return tr!("script {script}:{line}", script = place.script, line);
+        };
         let name = self.texts().get(text);
         let name = if is_whole { name } else { name.rsplit(|byte| *byte == b'/').next().unwrap_or(name) };
         format!("{}:{line}", escape(name))
@@ -40,8 +42,8 @@ impl HeapGraph {
                 let name = label(edge);
                 if is_word(&name) { format!(".{name}") } else { format!("[{name:?}]") }
             }
-            EdgeKind::Context => format!("variable {}", label(edge)),
-            EdgeKind::Weak => format!("{{weak {}}}", label(edge)),
+            EdgeKind::Context => tr!("variable {name}", name = label(edge)),
+            EdgeKind::Weak => format!("{{{}}}", tr!("weak {name}", name = label(edge))),
             EdgeKind::Internal | EdgeKind::Unknown => format!("{{{}}}", label(edge)),
         }
     }
@@ -101,7 +103,7 @@ impl Explorer {
         let name = || shorten(escape(graph.name(node)).into_owned(), SHOWN);
         match graph.kind(node) {
             kind if kind.is_string() => format!("\"{}\"", graph.string_text(node, SHOWN)),
-            NodeKind::Closure if graph.name(node).is_empty() => "anonymous function".into(),
+            NodeKind::Closure if graph.name(node).is_empty() => tr!("anonymous function").into(),
             NodeKind::Closure => format!("{}()", name()),
             NodeKind::Object if graph.name(node) == b"Object" => self.plain_text(node),
             NodeKind::Object | NodeKind::Native => shorten(self.class_text(node), SHOWN),

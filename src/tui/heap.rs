@@ -36,16 +36,16 @@ fn is_taken(outcome: &Outcome) -> bool {
 /// What is worth a hint on the screen of a heap.
 pub(super) fn hints(app: &App) -> Vec<(Action, &'static str)> {
     let Some(heap) = &app.heap else { return Vec::new() };
-    let back = (Action::Back, if heap.is_opening() { "stop" } else { "back" });
+    let back = (Action::Back, if heap.is_opening() { tr!("stop") } else { tr!("back") });
     let walk = [
-        (Action::OpenDetails, "open"),
-        (Action::NextTab, "next"),
-        (Action::Filter, "filter"),
-        (Action::Search, "find"),
-        (Action::OpenSortMenu, "sort"),
+        (Action::OpenDetails, tr!("open")),
+        (Action::NextTab, tr!("next")),
+        (Action::Filter, tr!("filter")),
+        (Action::Search, tr!("find")),
+        (Action::OpenSortMenu, tr!("sort")),
     ];
     let walk = walk.into_iter().filter(|_| heap.is_open());
-    let rest = [(Action::Help, "help"), (Action::Quit, "quit")];
+    let rest = [(Action::Help, tr!("help")), (Action::Quit, tr!("quit"))];
     [back].into_iter().chain(walk).chain(rest).collect()
 }
 
@@ -105,7 +105,7 @@ impl App {
             Action::Search => self.ask_what_to_find(),
             Action::OpenSortMenu => match heap.sort_menu() {
                 Some(menu) => self.layers.push(Layer::Menu(menu)),
-                None => self.say("nothing is sorted here", Role::Text),
+                None => self.say(tr!("nothing is sorted here"), Role::Text),
             },
             Action::OpenDetails
             | Action::NextTab
@@ -135,7 +135,7 @@ impl App {
             | Action::SearchNext
             | Action::SearchPrevious => {
                 let key = self.key(Action::Back);
-                self.say(format!("that is for the list: {key} leads back to it, step by step"), Role::Text);
+                self.say(tr!("that is for the list: {key} leads back to it, step by step", key), Role::Text);
             }
             _ => return false,
         }
@@ -146,7 +146,7 @@ impl App {
         if self.heap.as_ref().is_some_and(Heap::has_objects) {
             self.layers.push(Layer::Input(Input::new(Purpose::HeapFind, "")));
         } else {
-            self.say("there are no objects here, counts alone", Role::Text);
+            self.say(tr!("there are no objects here, counts alone"), Role::Text);
         }
     }
 
@@ -174,7 +174,7 @@ impl App {
                     self.open_heap(words.into_iter().map(PathBuf::from).collect(), false);
                 }
                 Some(_) => {}
-                None => self.say("a quote is not closed", Role::Danger),
+                None => self.say(tr!("a quote is not closed"), Role::Danger),
             },
             (HeapDeed::AskFiles, _) => self.ask_files(),
             (HeapDeed::Filter(word), Some(heap)) => heap.filter(&word),
@@ -204,7 +204,7 @@ impl App {
             self.layers.push(Layer::Menu(self.heap_menu(Some(target.key))));
         } else if let Some((message, _)) = &mut self.message {
             let key = self.keymap.keys(Action::OpenHeap).first().cloned().unwrap_or_default();
-            *message += &[" (", &key, " opens it)"].concat();
+            *message += &tr!(" ({key} opens it)", key);
         }
     }
 
@@ -229,7 +229,11 @@ impl App {
             }
             let pid = target.key.pid;
             let open = HeapDeed::Open(vec![file.into()]);
-            items.push(item(format!("open that of {pid} at {}", time_of_day(wall_ms)), file.to_owned(), open));
+            items.push(item(
+                tr!("open that of {pid} at {time}", pid, time = time_of_day(wall_ms)),
+                file.to_owned(),
+                open,
+            ));
             if !is_first {
                 continue;
             }
@@ -244,16 +248,16 @@ impl App {
                 let files = same[..count].iter().rev().map(|(file, _)| PathBuf::from(file)).collect();
                 let since = time_of_day(same[count - 1].1);
                 let (label, note) = match count {
-                    2 => (format!("compare it with that of {since}"), "what grew, and who holds it"),
-                    _ => (format!("compare the last {count}, since {since}"), "what grew in every step"),
+                    2 => (tr!("compare it with that of {since}", since), tr!("what grew, and who holds it")),
+                    _ => (tr!("compare the last {count}, since {since}", count, since), tr!("what grew in every step")),
                 };
                 items.push(item(label, note.to_owned(), HeapDeed::Open(files)));
             }
         }
-        items.push(item("another file …".into(), "asks for its path".into(), HeapDeed::AskFiles));
+        items.push(item(tr!("another file …").into(), tr!("asks for its path").into(), HeapDeed::AskFiles));
         let title = match of {
-            Some(key) => format!("heap snapshot of {} is taken", key.pid),
-            None => "open a heap".into(),
+            Some(key) => tr!("heap snapshot of {pid} is taken", pid = key.pid),
+            None => tr!("open a heap").into(),
         };
         Menu::new(title, items, 0)
     }

@@ -17,36 +17,38 @@ pub(super) fn advise(target: &Target, advice: Advice, root: &ProcRoot) -> Plan {
     let pid = target.key.pid;
     let held = Held::open(root, target.key);
     let rss = held.as_ref().ok().and_then(|held| parse_statm(&held.read("statm").ok()?, root.page_size));
-    let rss = rss.map_or_else(|| "what it has in RAM".into(), |rss| Bytes(rss.rss).to_string());
+    let rss = rss.map_or_else(|| tr!("an unknown amount").into(), |rss| Bytes(rss.rss).to_string());
     let mut effects = match advice {
         Advice::PageOut => vec![
-            format!("Of {rss} in RAM what it alone has goes: {}.", where_to(root)),
-            "It runs on meanwhile. It can be stopped: X, or Ctrl-C of memtide act.".into(),
+            tr!("Of {rss} in RAM what it alone has goes: {where_to}.", rss, where_to = where_to(root)),
+            tr!("It runs on meanwhile. It can be stopped: X, or Ctrl-C of memtide act.").into(),
         ],
         Advice::Cold => {
-            vec![format!(
-                "Of {rss} in RAM what it alone has is the first to go once memory is short. Nothing goes now."
+            vec![tr!(
+                "Of {rss} in RAM what it alone has is the first to go once memory is short. Nothing goes now.",
+                rss
             )]
         }
     };
-    effects.push("Nothing is lost and nobody ends; pages that others map as well stay as they are.".into());
+    effects.push(tr!("Nothing is lost and nobody ends; pages that others map as well stay as they are.").into());
     Plan {
         title: match advice {
-            Advice::PageOut => format!("page out process {pid}?"),
-            Advice::Cold => format!("take the memory of process {pid} for cold?"),
+            Advice::PageOut => tr!("page out process {pid}?", pid),
+            Advice::Cold => tr!("take the memory of process {pid} for cold?", pid),
         },
         targets: vec![describe(target, root)],
         effects,
-        needs: "root (CAP_SYS_NICE, and the right to ptrace it); Linux 5.10; perl or python3, which make the system \
-                call."
-            .into(),
+        needs: tr!(
+            "root (CAP_SYS_NICE, and the right to ptrace it); Linux 5.10; perl or python3, which make the system call."
+        )
+        .into(),
         risk: match advice {
             Advice::PageOut => {
-                "what it needs is read back from swap or disk, page by page: it stalls until then.".into()
+                tr!("what it needs is read back from swap or disk, page by page: it stalls until then.").into()
             }
-            Advice::Cold => "where memory is short, it is the one that gets slower.".into(),
+            Advice::Cold => tr!("where memory is short, it is the one that gets slower.").into(),
         },
-        undo: "none, and none is needed: each page returns as it is used.".into(),
+        undo: tr!("none, and none is needed: each page returns as it is used.").into(),
         refusal: refusal(target, advice, held.as_ref()),
     }
 }
@@ -55,9 +57,9 @@ pub(super) fn advise(target: &Target, advice: Advice, root: &ProcRoot) -> Plan {
 fn where_to(root: &ProcRoot) -> String {
     let mem = std::fs::read(root.proc.join("meminfo")).map(|bytes| parse_meminfo(&bytes)).unwrap_or_default();
     match mem.swap_free.value() {
-        None | Some(0) => "there is no swap, so that clean pages of files are dropped and all else stays".into(),
+        None | Some(0) => tr!("there is no swap, so that clean pages of files are dropped and all else stays").into(),
         Some(free) => {
-            format!("anonymous memory to swap, where {} are free, clean pages of files are dropped", Bytes(free))
+            tr!("anonymous memory to swap, where {free} are free, clean pages of files are dropped", free = Bytes(free))
         }
     }
 }
@@ -70,12 +72,12 @@ fn refusal<E: std::fmt::Display>(target: &Target, advice: Advice, held: Result<&
     };
     if !has_capability(CapabilitySet::SYS_NICE) || held.file("smaps").is_err() {
         return refuse(
-            "Not permitted: it takes root (CAP_SYS_NICE, and the right to ptrace it). Run this:".into(),
+            tr!("Not permitted: it takes root (CAP_SYS_NICE, and the right to ptrace it). Run this:").into(),
             format!("sudo memtide act {} --pid {}", advice_word(advice), target.key.pid),
         );
     }
     if !has_program() {
-        return refuse(format!("Refused: {NO_PROGRAM}."), String::new());
+        return refuse(tr!("Refused: {reason}.", reason = tr!(of NO_PROGRAM)), String::new());
     }
     None
 }

@@ -166,10 +166,7 @@ pub fn collections(explorer: &Explorer, top: usize) -> Result<Sheet> {
     let mut rows = Vec::new();
     for found in all.iter().take(top) {
         let held = explorer.held(&[found.node], None)?;
-        let by = held.first().map(|held| {
-            let place = held.place.map(|place| format!(" of {}", explorer.graph().place_text(place, false)));
-            held.by.clone() + &place.unwrap_or_default()
-        });
+        let by = held.first().map(|held| explorer.holder_text(held));
         rows.push(vec![
             Cell::Count(found.elements),
             Cell::Bytes(found.shallow),

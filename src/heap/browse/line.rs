@@ -127,10 +127,7 @@ impl Browser {
             Items::Collections(list) => {
                 let found = &list[place];
                 let held = explorer.held(&[found.node], None)?;
-                let by = held.first().map(|held| {
-                    let place = held.place.map(|place| format!(" of {}", explorer.graph().place_text(place, false)));
-                    held.by.clone() + &place.unwrap_or_default()
-                });
+                let by = held.first().map(|held| explorer.holder_text(held));
                 let line = of_node(explorer, found.node);
                 Line { count: found.elements, text: by.unwrap_or_default(), ..line }
             }
@@ -199,7 +196,7 @@ fn of_node(explorer: &Explorer, node: u32) -> Line {
 /// An edge with the node at one of its ends.
 fn of_edge(explorer: &Explorer, edge: &Edge, node: u32) -> Line {
     let name = explorer.graph().edge_text(edge);
-    let text = if node == explorer.graph().root() { "(root)".into() } else { explorer.node_text(node) };
+    let text = if node == explorer.graph().root() { tr!("(root)").into() } else { explorer.node_text(node) };
     Line { name, text, is_weak: edge.kind == EdgeKind::Weak, ..of_node(explorer, node) }
 }
 

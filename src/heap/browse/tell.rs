@@ -103,11 +103,19 @@ impl Browser {
         let (nodes, note) = some_of(self.new_of(number));
         let held = latest.held(&nodes, class_of(latest, change))?;
         let size = BytesChange(change.whole.retained);
-        let steps = if change.steps.len() > 1 && change.grows_always() { ", more in every step" } else { "" };
+        let is_always = change.steps.len() > 1 && change.grows_always();
         let first = told(latest, change, &held, *numbering);
         let name = escape(&change.name);
         let rest = held.iter().skip(1).take(HELD - 1).map(|held| note.clone() + &latest.held_text(held, &name));
-        Ok(first.map(|text| format!("{note}{text}: {size} retained{steps}.")).into_iter().chain(rest).collect())
+        let first = first.map(|held| {
+            let text = note.clone() + &held;
+            if is_always {
+                tr!("{text}: {size} retained, more in every step.", text, size)
+            } else {
+                tr!("{text}: {size} retained.", text, size)
+            }
+        });
+        Ok(first.into_iter().chain(rest).collect())
     }
 }
 
@@ -122,7 +130,7 @@ fn some_of(mut nodes: Vec<u32>) -> (Vec<u32>, String) {
         place += 1;
         place % every == 1
     });
-    (nodes, format!("of every {every}th: "))
+    (nodes, tr!("of every {every}th: ", every))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use crate::heap::browse::{Aside, Opened, Page, Question, Sort};
+use crate::lang;
 
 /// What is to be opened, and what of it is looked at.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,10 +147,16 @@ impl HeapHandle {
         // Two graphs at once may be more than the machine has.
         let before = self.last.take();
         let worker = worker::Worker { wish, shared: Arc::clone(&shared), tell: Arc::clone(&self.tell) };
-        match Builder::new().name("heap".into()).spawn(move || worker.run(before)) {
+        let language = lang::spoken();
+        let run = move || {
+            // What it says is for the screen alone, whose language is that of who asks for it.
+            let _speaking = lang::speak(language);
+            worker.run(before);
+        };
+        match Builder::new().name("heap".into()).spawn(run) {
             Ok(thread) => self.current = Some(Running { serial, shared, thread: Some(thread) }),
             Err(error) => {
-                let why = format!("no thread could be started: {error}");
+                let why = tr!("no thread could be started: {error}", error);
                 (self.tell)(HeapNews { serial, what: News::Failed(why) });
             }
         }

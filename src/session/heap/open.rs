@@ -22,10 +22,10 @@ pub enum OpenError {
     #[error(transparent)]
     Heap(#[from] HeapError),
     /// It is none.
-    #[error("it is a folder")]
+    #[error("{}", tr!("it is a folder"))]
     Folder,
     /// Who has no end can't be waited for.
-    #[error("it is no regular file")]
+    #[error("{}", tr!("it is no regular file"))]
     NoFile,
 }
 
@@ -111,9 +111,10 @@ fn finish(
     let needed = opening.header().memory(length);
     if !is_forced && let Some(available) = available().filter(|available| *available < needed) {
         let (needed, available) = (Bytes(needed), Bytes(available));
-        let why = format!(
-            "it needs about {needed} of memory and {available} is available here: read it on another machine, or with \
-             --force"
+        let why = tr!(
+            "it needs about {needed} of memory and {available} is available here: read it on another machine, or with --force",
+            needed,
+            available
         );
         return Err(HeapError::Refused(why).into());
     }

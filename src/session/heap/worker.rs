@@ -118,13 +118,13 @@ impl Worker {
 /// Counts by class: the last file, compared with the first where there are several.
 fn of_histograms(files: &[PathBuf], mut histograms: Vec<Histogram>) -> Result<Browser, String> {
     if histograms.len() < files.len() {
-        return Err("some of the files are heap snapshots and some are histograms: open those of one kind".into());
+        return Err(tr!("some of the files are heap snapshots and some are histograms: open those of one kind").into());
     }
     let totals = files.iter().zip(&histograms).map(|(path, histogram)| (name_of(path), histogram.total().1)).collect();
     let Some(latest) = histograms.pop() else { return Err("no file is named".into()) };
     let first = (!histograms.is_empty()).then(|| histograms.swap_remove(0));
     if first.as_ref().is_some_and(|first| first.kind != latest.kind) {
-        return Err("one is of a JVM and one of Go: they can't be compared".into());
+        return Err(tr!("one is of a JVM and one of Go: they can't be compared").into());
     }
     Ok(Browser::of_histograms(first, latest, totals))
 }

@@ -15,9 +15,9 @@ pub(super) const LEAST_NAME: u16 = 16;
 const PLACE: u16 = 30;
 
 macro_rules! column {
-    ($key:literal $title:literal $width:literal $goes:literal $is_number:literal $help:literal $show:expr) => {
+    ($key:literal key!($title:literal) $width:literal $goes:literal $is_number:literal key!($help:literal) $show:expr) => {
         Column {
-            head: Head { key: $key, title: $title, help: $help, is_number: $is_number },
+            head: Head { key: $key, title: key!($title), help: key!($help), is_number: $is_number },
             width: $width,
             goes: $goes,
             show: $show,
@@ -28,43 +28,44 @@ macro_rules! column {
 }
 
 macro_rules! count {
-    ($key:literal $title:literal $goes:literal $help:literal) => {
-        column!($key $title 9 $goes true $help |line, _| (grouped(line.count), Role::Text))
+    ($key:literal key!($title:literal) $goes:literal key!($help:literal)) => {
+        column!($key key!($title) 9 $goes true key!($help) |line, _| (grouped(line.count), Role::Text))
     };
 }
 
 macro_rules! bytes {
-    ($key:literal $title:literal $field:ident $goes:literal $help:literal) => {
-        column!($key $title 8 $goes true $help |line, _| amount(line.$field))
+    ($key:literal key!($title:literal) $field:ident $goes:literal key!($help:literal)) => {
+        column!($key key!($title) 8 $goes true key!($help) |line, _| amount(line.$field))
     };
 }
 
 macro_rules! delta {
-    ($key:literal $title:literal $field:ident $show:ident $goes:literal $help:literal) => {
-        column!($key $title 9 $goes true $help |line, _| {
+    ($key:literal key!($title:literal) $field:ident $show:ident $goes:literal key!($help:literal)) => {
+        column!($key key!($title) 9 $goes true key!($help) |line, _| {
             line.change.as_ref().map_or_else(|| ("-".into(), Role::Muted), |change: &ChangeLine| $show(change.$field))
         })
     };
 }
 
-const SHALLOW: Column<Line> = bytes!("shallow" "SHALLOW" shallow 3 "What it takes itself.");
-const RETAINED: Column<Line> = bytes!("retained" "RETAINED" retained 0 "What would be freed with it.");
-const DISTANCE: Column<Line> = column!("distance" "DIST" 5 2 true "Steps from a root of the program; - where only V8 itself reaches it." |line, _| {
+const SHALLOW: Column<Line> = bytes!("shallow" key!("SHALLOW") shallow 3 key!("What it takes itself."));
+const RETAINED: Column<Line> = bytes!("retained" key!("RETAINED") retained 0 key!("What would be freed with it."));
+const DISTANCE: Column<Line> = column!("distance" key!("DIST") 5 2 true key!("Steps from a root of the program; - where only V8 itself reaches it.") |line, _| {
     (line.distance.map_or_else(|| "-".into(), |distance| distance.to_string()), Role::Muted)
 });
-const OBJECT: Column<Line> = column!("id" "OBJECT" 10 4 true "The number by which V8 knows the object." |line, _| {
+const OBJECT: Column<Line> = column!("id" key!("OBJECT") 10 4 true key!("The number by which V8 knows the object.") |line, _| {
     (line.id.map(|id| format!("@{id}")).unwrap_or_default(), Role::Muted)
 });
-const WRITTEN: Column<Line> = column!("written" "WRITTEN IN" 30 5 false "Script and line of the constructor, or of the function." |line, theme| {
+const WRITTEN: Column<Line> = column!("written" key!("WRITTEN IN") 30 5 false key!("Script and line of the constructor, or of the function.") |line, theme| {
     (place(&line.place, theme), Role::Muted)
 });
-const CLASS: Column<Line> = column!("name" "CLASS" 0 0 false "The constructor, or what V8 calls it." |line, _| (line.name.clone(), Role::Title));
-const CLASS_BESIDE: Column<Line> = column!("name" "CLASS" 18 3 false "The constructor, or what V8 calls it." |line, _| (line.name.clone(), Role::Text));
-const EDGE: Column<Line> = column!("edge" "FIELD" 20 0 false "A property, an element, a variable; {…} is V8's own." |line, _| {
+const CLASS: Column<Line> = column!("name" key!("CLASS") 0 0 false key!("The constructor, or what V8 calls it.") |line, _| (line.name.clone(), Role::Title));
+const CLASS_BESIDE: Column<Line> = column!("name" key!("CLASS") 18 3 false key!("The constructor, or what V8 calls it.") |line, _| (line.name.clone(), Role::Text));
+const EDGE: Column<Line> = column!("edge" key!("FIELD") 20 0 false key!("A property, an element, a variable; {…} is V8's own.") |line, _| {
     (line.name.clone(), Role::Title)
 });
 
-const CLASSES: &[Column<Line>] = &[count!("count" "COUNT" 0 "Objects."), SHALLOW, RETAINED, DISTANCE, WRITTEN, CLASS];
+const CLASSES: &[Column<Line>] =
+    &[count!("count" key!("COUNT") 0 key!("Objects.")), SHALLOW, RETAINED, DISTANCE, WRITTEN, CLASS];
 
 const NODES: &[Column<Line>] = &[
     OBJECT,
@@ -72,7 +73,7 @@ const NODES: &[Column<Line>] = &[
     RETAINED,
     DISTANCE,
     CLASS_BESIDE,
-    column!("what" "WHAT" 0 0 false "Strings in its first fields, or its properties." |line, _| {
+    column!("what" key!("WHAT") 0 0 false key!("Strings in its first fields, or its properties.") |line, _| {
         (line.text.clone(), if line.is_detached { Role::Warn } else { Role::Title })
     }),
 ];
@@ -83,34 +84,34 @@ const INSTANCES: &[Column<Line>] = &[
     SHALLOW,
     RETAINED,
     DISTANCE,
-    column!("what" "WHAT" 0 0 false "Strings in its first fields, or its properties." |line, _| {
+    column!("what" key!("WHAT") 0 0 false key!("Strings in its first fields, or its properties.") |line, _| {
         (line.text.clone(), Role::Title)
     }),
 ];
 
 const STRINGS: &[Column<Line>] = &[
-    count!("count" "COUNT" 0 "How often the string is there."),
-    bytes!("retained" "WASTED" retained 0 "What all but one of them take."),
-    bytes!("shallow" "TOTAL" shallow 2 "What all of them take."),
+    count!("count" key!("COUNT") 0 key!("How often the string is there.")),
+    bytes!("retained" key!("WASTED") retained 0 key!("What all but one of them take.")),
+    bytes!("shallow" key!("TOTAL") shallow 2 key!("What all of them take.")),
     OBJECT,
-    column!("what" "STRING" 0 0 false "The string." |line, _| (line.text.clone(), Role::Title)),
+    column!("what" key!("STRING") 0 0 false key!("The string.") |line, _| (line.text.clone(), Role::Title)),
 ];
 
 const CLOSURES: &[Column<Line>] = &[
-    count!("count" "COUNT" 0 "Functions."),
+    count!("count" key!("COUNT") 0 key!("Functions.")),
     SHALLOW,
     RETAINED,
-    column!("written" "WRITTEN IN" 30 1 false "Script and line." |line, theme| (place(&line.place, theme), Role::Text)),
-    column!("function" "FUNCTION" 0 0 false "Its name." |line, _| (line.name.clone(), Role::Title)),
+    column!("written" key!("WRITTEN IN") 30 1 false key!("Script and line.") |line, theme| (place(&line.place, theme), Role::Text)),
+    column!("function" key!("FUNCTION") 0 0 false key!("Its name.") |line, _| (line.name.clone(), Role::Title)),
 ];
 
 const COLLECTIONS: &[Column<Line>] = &[
-    count!("count" "ELEMENTS" 0 "Entries; small integers are part of an array and not counted."),
+    count!("count" key!("ELEMENTS") 0 key!("Entries; small integers are part of an array and not counted.")),
     SHALLOW,
     RETAINED,
     OBJECT,
-    column!("class" "CLASS" 14 2 false "Map, Set, Array or another class." |line, _| (line.name.clone(), Role::Text)),
-    column!("held" "HELD BY" 0 0 false "The first field or variable that holds it." |line, _| {
+    column!("class" key!("CLASS") 14 2 false key!("Map, Set, Array or another class.") |line, _| (line.name.clone(), Role::Text)),
+    column!("held" key!("HELD BY") 0 0 false key!("The first field or variable that holds it.") |line, _| {
         (line.text.clone(), Role::Title)
     }),
 ];
@@ -120,24 +121,24 @@ const FIELDS: &[Column<Line>] = &[
     OBJECT,
     SHALLOW,
     RETAINED,
-    column!("what" "VALUE" 0 0 false "What it refers to." |line, _| {
+    column!("what" key!("VALUE") 0 0 false key!("What it refers to.") |line, _| {
         (line.text.clone(), if line.is_weak { Role::Muted } else { Role::Text })
     }),
 ];
 
 const RETAINERS: &[Column<Line>] = &[
-    column!("edge" "BY" 20 0 false "Its field, element or variable that leads here." |line, _| {
+    column!("edge" key!("BY") 20 0 false key!("Its field, element or variable that leads here.") |line, _| {
         (line.name.clone(), Role::Title)
     }),
     OBJECT,
     RETAINED,
-    column!("given" "DIST" 5 0 true "Steps from a root of the program, the nearest first." |line, _| {
+    column!("given" key!("DIST") 5 0 true key!("Steps from a root of the program, the nearest first.") |line, _| {
         (line.distance.map_or_else(|| "-".into(), |distance| distance.to_string()), Role::Muted)
     }),
-    column!("cycle" "CYCLE" 5 0 false "Held itself only by what it holds: no way from a root." |line, _| {
-        (if line.is_cycle { "cycle".into() } else { String::new() }, Role::Warn)
+    column!("cycle" key!("CYCLE") 5 0 false key!("Held itself only by what it holds: no way from a root.") |line, _| {
+        (if line.is_cycle { tr!("cycle").into() } else { String::new() }, Role::Warn)
     }),
-    column!("what" "WHO" 0 0 false "Who holds it." |line, _| {
+    column!("what" key!("WHO") 0 0 false key!("Who holds it.") |line, _| {
         (line.text.clone(), if line.is_cycle { Role::Muted } else { Role::Text })
     }),
 ];
@@ -147,57 +148,57 @@ const WAY: &[Column<Line>] = &[
     OBJECT,
     SHALLOW,
     RETAINED,
-    column!("what" "LEADS TO" 0 0 false "The next on the way." |line, _| (line.text.clone(), Role::Text)),
+    column!("what" key!("LEADS TO") 0 0 false key!("The next on the way.") |line, _| (line.text.clone(), Role::Text)),
 ];
 
 const GROWTH: &[Column<Line>] = &[
-    delta!("new" "NEW" new plain 2 "Objects that only the last has."),
-    delta!("deleted" "DELETED" deleted plain 3 "Objects that only the first has."),
-    delta!("delta" "DELTA" count change 0 "Objects gained."),
-    delta!("size_delta" "SIZE" size size_change 4 "Bytes that those gained take themselves."),
-    delta!("retained_delta" "RETAINED" retained size_change 0 "Bytes that the class retains more."),
+    delta!("new" key!("NEW") new plain 2 key!("Objects that only the last has.")),
+    delta!("deleted" key!("DELETED") deleted plain 3 key!("Objects that only the first has.")),
+    delta!("delta" key!("DELTA") count change 0 key!("Objects gained.")),
+    delta!("size_delta" key!("SIZE") size size_change 4 key!("Bytes that those gained take themselves.")),
+    delta!("retained_delta" key!("RETAINED") retained size_change 0 key!("Bytes that the class retains more.")),
     WRITTEN,
     CLASS,
 ];
 
 const STEPS: &[Column<Line>] = &[
-    column!("steps" "IN EACH STEP" 18 3 false "Objects gained from each snapshot to the next." |line, _| {
+    column!("steps" key!("IN EACH STEP") 18 3 false key!("Objects gained from each snapshot to the next.") |line, _| {
         let steps = line.change.as_ref().map(|change| change.steps.as_slice()).unwrap_or_default();
         (steps.iter().map(|step| signed(*step)).collect::<Vec<_>>().join(" "), Role::Text)
     }),
-    delta!("delta" "DELTA" count change 0 "Objects gained from the first to the last."),
-    delta!("size_delta" "SIZE" size size_change 4 "Bytes that those gained take themselves."),
-    delta!("retained_delta" "RETAINED" retained size_change 0 "Bytes that the class retains more."),
-    column!("always" "ALWAYS" 6 1 false "It grew in every step: a leak does, noise does not." |line, _| {
+    delta!("delta" key!("DELTA") count change 0 key!("Objects gained from the first to the last.")),
+    delta!("size_delta" key!("SIZE") size size_change 4 key!("Bytes that those gained take themselves.")),
+    delta!("retained_delta" key!("RETAINED") retained size_change 0 key!("Bytes that the class retains more.")),
+    column!("always" key!("ALWAYS") 6 1 false key!("It grew in every step: a leak does, noise does not.") |line, _| {
         let is_so = line.change.as_ref().is_some_and(|change| change.is_always);
-        (if is_so { "yes".into() } else { String::new() }, Role::Growing)
+        (if is_so { tr!("yes").into() } else { String::new() }, Role::Growing)
     }),
     WRITTEN,
     CLASS,
 ];
 
 const JVM: &[Column<Line>] = &[
-    count!("count" "COUNT" 0 "Objects."),
-    bytes!("shallow" "BYTES" shallow 0 "What they take."),
-    column!("place" "MODULE" 30 1 false "The module of the class." |line, _| (line.place.clone(), Role::Muted)),
+    count!("count" key!("COUNT") 0 key!("Objects.")),
+    bytes!("shallow" key!("BYTES") shallow 0 key!("What they take.")),
+    column!("place" key!("MODULE") 30 1 false key!("The module of the class.") |line, _| (line.place.clone(), Role::Muted)),
     CLASS,
 ];
 
 const GO: &[Column<Line>] = &[
-    count!("count" "COUNT" 3 "Objects in use."),
-    bytes!("shallow" "BYTES" shallow 0 "What is in use of what it allocated."),
-    bytes!("retained" "CALLED" retained 2 "The same with what it called."),
-    column!("place" "LINE" 30 1 false "Where it allocated." |line, theme| (place(&line.place, theme), Role::Muted)),
-    column!("name" "FUNCTION" 0 0 false "Who allocated it." |line, _| (line.name.clone(), Role::Title)),
+    count!("count" key!("COUNT") 3 key!("Objects in use.")),
+    bytes!("shallow" key!("BYTES") shallow 0 key!("What is in use of what it allocated.")),
+    bytes!("retained" key!("CALLED") retained 2 key!("The same with what it called.")),
+    column!("place" key!("LINE") 30 1 false key!("Where it allocated.") |line, theme| (place(&line.place, theme), Role::Muted)),
+    column!("name" key!("FUNCTION") 0 0 false key!("Who allocated it.") |line, _| (line.name.clone(), Role::Title)),
 ];
 
 const COUNTS: &[Column<Line>] = &[
-    delta!("size_delta" "CHANGE" size size_change 0 "Bytes more, or less."),
-    bytes!("shallow" "BYTES" shallow 2 "Bytes in the last."),
-    delta!("delta" "MORE" count change 1 "Objects more, or fewer."),
-    count!("count" "COUNT" 3 "Objects in the last."),
-    column!("place" "WHERE" 30 4 false "The module, or the line." |line, theme| (place(&line.place, theme), Role::Muted)),
-    column!("name" "WHAT" 0 0 false "The class, or the function." |line, _| (line.name.clone(), Role::Title)),
+    delta!("size_delta" key!("CHANGE") size size_change 0 key!("Bytes more, or less.")),
+    bytes!("shallow" key!("BYTES") shallow 2 key!("Bytes in the last.")),
+    delta!("delta" key!("MORE") count change 1 key!("Objects more, or fewer.")),
+    count!("count" key!("COUNT") 3 key!("Objects in the last.")),
+    column!("place" key!("WHERE") 30 4 false key!("The module, or the line.") |line, theme| (place(&line.place, theme), Role::Muted)),
+    column!("name" key!("WHAT") 0 0 false key!("The class, or the function.") |line, _| (line.name.clone(), Role::Title)),
 ];
 
 /// The columns of a list, and what sorts it first.

@@ -60,7 +60,9 @@ fn tabs(walk: &Walk, keys: &[String; TAB_ACTIONS.len()], area: Rect) -> Vec<(u16
     let step = &walk.steps[walk.tabbed()];
     let texts = |is_short: bool| -> Vec<String> {
         let names = step.tabs.iter().zip(keys);
-        names.map(|((long, short), key)| format!(" {key} {} ", if is_short { short } else { long })).collect()
+        names
+            .map(|((long, short), key)| format!(" {key} {} ", if is_short { tr!(of short) } else { tr!(of long) }))
+            .collect()
     };
     let width = |texts: &[String]| texts.iter().map(|text| columns(text)).sum::<u16>();
     let long = texts(false);
@@ -119,7 +121,7 @@ fn draw_tabs(buf: &mut Buffer, area: Rect, walk: &Walk, keys: &[String; TAB_ACTI
     let list = walk.list();
     let room = area.right().saturating_sub(end + 1);
     let of = grouped(list.len() as u64);
-    let place = format!("{} of {of}", grouped(list.selected as u64 + 1));
+    let place = tr!("{place} of {of}", place = grouped(list.selected as u64 + 1), of);
     let note = [place, of].into_iter().find(|note| columns(note) < room);
     if let Some(note) = note.filter(|_| list.page().is_some() && list.len() > 0) {
         put_right(buf, end, area.y, area.right().saturating_sub(end + 1), &note, theme.style(Role::Header));
@@ -137,7 +139,7 @@ fn draw_way(buf: &mut Buffer, area: Rect, walk: &Walk, theme: &Theme) {
     for (nth, step) in walk.steps.iter().enumerate() {
         names.push(step.title.clone());
         if nth == 0 && walk.steps.len() > 1 {
-            names.push(step.tabs.get(step.shown).map(|(name, _)| (*name).to_owned()).unwrap_or_default());
+            names.push(step.tabs.get(step.shown).map(|(name, _)| tr!(of name).to_owned()).unwrap_or_default());
         }
     }
     if let Some(word) = walk.list().word().filter(|word| !word.is_empty()) {
@@ -164,28 +166,28 @@ fn total(opened: &Opened) -> String {
         [first, .., last] => format!("{first} → {last}"),
         _ => sizes.concat(),
     };
-    let what = match opened.kind {
-        Kind::Heap | Kind::Growth(_) => "nodes",
-        Kind::Histogram(_) | Kind::HistogramGrowth(_) => "objects",
-    };
-    format!("{sizes} in {} {what}", grouped(opened.nodes))
+    let count = grouped(opened.nodes);
+    match opened.kind {
+        Kind::Heap | Kind::Growth(_) => tr!("{sizes} in {count} nodes", sizes, count),
+        Kind::Histogram(_) | Kind::HistogramGrowth(_) => tr!("{sizes} in {count} objects", sizes, count),
+    }
 }
 
 /// ` PooledRequest @4711  takes 64  retains 1.2K  3 steps from a root  written in /srv/app/server.js:12`.
 fn who(about: &About, theme: &Theme) -> Vec<Piece> {
     let (text, muted) = (theme.style(Role::Text), theme.style(Role::Muted));
     let distance = match about.distance {
-        None => "no way from the program's roots".into(),
-        Some(1) => "1 step from a root".into(),
-        Some(steps) => format!("{steps} steps from a root"),
+        None => tr!("no way from the program's roots").into(),
+        Some(1) => tr!("1 step from a root").into(),
+        Some(steps) => tr!("{steps} steps from a root", steps),
     };
     let mut pieces = vec![
         Piece::new(format!(" {} @{}", about.class, about.id), theme.style(Role::Title), 0),
-        Piece::new(format!("  retains {}", Bytes(about.retained)), text, 0),
-        Piece::new(format!("  takes {}", Bytes(about.shallow)), text, 2),
+        Piece::new(tr!("  retains {size}", size = Bytes(about.retained)), text, 0),
+        Piece::new(tr!("  takes {size}", size = Bytes(about.shallow)), text, 2),
     ];
     if about.is_detached {
-        pieces.push(Piece::new("  detached", theme.style(Role::Warn), 1));
+        pieces.push(Piece::new(tr!("  detached"), theme.style(Role::Warn), 1));
     }
     pieces.push(Piece::new(format!("  {distance}"), muted, 3));
     if !about.place.is_empty() {
@@ -207,7 +209,7 @@ fn draw_list(buf: &mut Buffer, area: Rect, walk: &Walk, theme: &Theme) {
     Table { columns: list.columns, order, rows: lines, offset: 0, scroll, least: LEAST_NAME }.draw(buf, area, theme);
     let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     if list.page().is_none() {
-        say(buf, below, theme.pick("looking …", "looking ..."), theme);
+        say(buf, below, theme.pick(tr!("looking …"), "looking ..."), theme);
     } else if list.len() == 0 {
         say(buf, below, &nothing(list, &walk.opened), theme);
     } else if list.selected_line().is_some() {
@@ -221,22 +223,22 @@ fn draw_list(buf: &mut Buffer, area: Rect, walk: &Walk, theme: &Theme) {
 /// Why there is no line.
 fn nothing(list: &List, opened: &Opened) -> String {
     if let Some(word) = list.word().filter(|word| !word.is_empty()) {
-        return format!("Nothing here has `{word}` in its name; a search looks among all objects and strings.");
+        return tr!("Nothing here has `{word}` in its name; a search looks among all objects and strings.", word);
     }
     match &list.question {
-        Question::Growth(_) => "Nothing changed.".into(),
+        Question::Growth(_) => tr!("Nothing changed.").into(),
         Question::Detached => {
-            "Nothing that was given up is held: of Node.js this is so mostly, of a browser's page not.".into()
+            tr!("Nothing that was given up is held: of Node.js this is so mostly, of a browser's page not.").into()
         }
-        Question::Found(_) => "No object and no string has that in its name.".into(),
-        Question::New(_) => "None of them is new.".into(),
-        Question::Strings(_) => "No string is there twice.".into(),
-        Question::Fields(_) => "It refers to nothing.".into(),
-        Question::Retainers(_) => "Nothing leads to it.".into(),
-        Question::Way(_) => "No root leads to it.".into(),
-        Question::Dominated(_) => "Nothing would be freed with it but itself.".into(),
-        _ if opened.nodes == 0 => "It is empty.".into(),
-        _ => "There is none.".into(),
+        Question::Found(_) => tr!("No object and no string has that in its name.").into(),
+        Question::New(_) => tr!("None of them is new.").into(),
+        Question::Strings(_) => tr!("No string is there twice.").into(),
+        Question::Fields(_) => tr!("It refers to nothing.").into(),
+        Question::Retainers(_) => tr!("Nothing leads to it.").into(),
+        Question::Way(_) => tr!("No root leads to it.").into(),
+        Question::Dominated(_) => tr!("Nothing would be freed with it but itself.").into(),
+        _ if opened.nodes == 0 => tr!("It is empty.").into(),
+        _ => tr!("There is none.").into(),
     }
 }
 
@@ -250,19 +252,21 @@ fn draw_told(buf: &mut Buffer, area: Rect, walk: &Walk, theme: &Theme) {
     if let (Question::Growth(_), Kind::Growth(Numbering::Anew), true) =
         (&list.question, walk.opened.kind, area.height > 1)
     {
-        let why = "The objects are numbered anew in each: only how many there are is compared.";
+        let why = tr!("The objects are numbered anew in each: only how many there are is compared.");
         sentences.push((why.into(), Role::Muted));
     }
     match (list.told(), &list.question) {
         (None, _) if list.aside().is_some() => {
-            sentences
-                .push((theme.pick("looking for who holds it …", "looking for who holds it ...").into(), Role::Muted));
+            sentences.push((
+                theme.pick(tr!("looking for who holds it …"), "looking for who holds it ...").into(),
+                Role::Muted,
+            ));
         }
         (None, _) => {}
         (Some(told), question) => {
             for (nth, sentence) in told.iter().enumerate() {
                 let text = match question.node() {
-                    Some(_) => format!("way: {sentence}"),
+                    Some(_) => tr!("way: {sentence}", sentence),
                     None => sentence.clone(),
                 };
                 sentences.push((text, if nth == 0 { Role::Title } else { Role::Text }));

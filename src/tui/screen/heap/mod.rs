@@ -279,11 +279,11 @@ impl Heap {
         let heads = walk.list().sorting_heads();
         let selected = heads.iter().position(|head| head.key == walk.list().order.by).unwrap_or(0);
         let item = |head: &crate::tui::widget::table::Head| Item {
-            label: head.title.to_owned(),
-            note: head.help.to_owned(),
+            label: tr!(of head.title).to_owned(),
+            note: tr!(of head.help).to_owned(),
             deed: Deed::Heap(HeapDeed::SortBy(head.key)),
         };
-        (!heads.is_empty()).then(|| Menu::new("sort by", heads.iter().map(item).collect(), selected))
+        (!heads.is_empty()).then(|| Menu::new(tr!("sort by"), heads.iter().map(item).collect(), selected))
     }
 
     /// Moves the selection by lines, as a wheel does.

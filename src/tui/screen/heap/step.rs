@@ -17,20 +17,24 @@ pub(super) struct Step {
 
 /// The lists of one snapshot; those of several begin with what grew.
 const HEAP: &[(&str, &str)] = &[
-    ("Growth", "Growth"),
-    ("Classes", "Class"),
-    ("Biggest", "Big"),
-    ("Dominators", "Dom"),
-    ("Strings", "Str"),
-    ("Closures", "Func"),
-    ("Collections", "Coll"),
-    ("Detached", "Det"),
+    (key!("Growth"), key!("Growth")),
+    (key!("Classes"), key!("Class")),
+    (key!("Biggest"), key!("Big")),
+    (key!("Dominators"), key!("Dom")),
+    (key!("Strings"), key!("Str")),
+    (key!("Closures"), key!("Func")),
+    (key!("Collections"), key!("Coll")),
+    (key!("Detached"), key!("Det")),
 ];
 
-const HISTOGRAM: &[(&str, &str)] = &[("Growth", "Growth"), ("Classes", "Class")];
+const HISTOGRAM: &[(&str, &str)] = &[(key!("Growth"), key!("Growth")), (key!("Classes"), key!("Class"))];
 
-const OBJECT: &[(&str, &str)] =
-    &[("Fields", "Fields"), ("Held by", "Held"), ("Way from a root", "Way"), ("Dominates", "Dom")];
+const OBJECT: &[(&str, &str)] = &[
+    (key!("Fields"), key!("Fields")),
+    (key!("Held by"), key!("Held")),
+    (key!("Way from a root"), key!("Way")),
+    (key!("Dominates"), key!("Dom")),
+];
 
 impl Step {
     /// The first step: all lists of what was opened.
