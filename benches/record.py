@@ -3,7 +3,7 @@
 
     cargo static && benches/record.py --processes 1000 --interval 5
 
-Both run at the same time beside a farm of sleeping processes, so that both see the same machine. What they take in
+Both run at the same time beside a farm of sleeping processes, or with --busy of ones whose memory moves all the time, so that both see the same machine. What they take in
 the first seconds does not count. Printed is a Markdown table.
 """
 
@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 
+from lab.busy import Busy
 from lab.farm import Farm, processes
 from lab.program import MEMTIDE
 
@@ -47,12 +48,14 @@ def samples(memtide, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--processes", type=int, default=1000, help="sleepers to start")
+    parser.add_argument("--busy", action="store_true", help="they take and give back memory all the time")
     parser.add_argument("--interval", type=int, default=5, help="seconds between samples")
     parser.add_argument("--settle", type=float, default=60, help="seconds before counting begins")
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--memtide", default=MEMTIDE, help="the program (%(default)s)")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="memtide-record-") as folder, Farm(args.processes):
+    crowd = Busy(args.processes) if args.busy else Farm(args.processes)
+    with tempfile.TemporaryDirectory(prefix="memtide-record-") as folder, crowd:
         files = {"memtide record": f"{folder}/memtide", "atop -w": f"{folder}/atop"}
         commands = {
             "memtide record": [args.memtide, "record", "-o", files["memtide record"], "--interval", f"{args.interval}s"],

@@ -44,10 +44,10 @@ impl Group {
         fs::read_to_string(self.folder.join(file)).unwrap().trim().parse().unwrap()
     }
 
-    /// The cache of files among it, in bytes.
+    /// The cache of files among it that was not used again, in bytes: what is given back first.
     pub fn cache(&self) -> u64 {
         let (stat, name) = (fs::read_to_string(self.folder.join("memory.stat")).unwrap(), self.is_v1);
-        let line = stat.lines().find_map(|line| line.strip_prefix(if name { "total_cache " } else { "file " }));
+        let line = stat.lines().find_map(|line| line.strip_prefix(if name { "total_inactive_file " } else { "inactive_file " }));
         line.unwrap().parse().unwrap()
     }
 }
