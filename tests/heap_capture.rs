@@ -472,7 +472,7 @@ fn one_key_takes_a_snapshot_beside_the_screen_after_a_question_that_names_the_ri
     // What can be looked at is offered.
     let offer = format!("heap snapshot of {} is taken", node.pid);
     terminal.wait_for_text(&offer);
-    terminal.press("Escape");
+    terminal.press("Esc");
     terminal.wait_until_gone(&offer);
     terminal.press("L");
     let log = terminal.wait_for_text("ACTION LOG");
