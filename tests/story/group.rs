@@ -47,7 +47,9 @@ impl Group {
     /// The cache of files among it that was not used again, in bytes: what is given back first.
     pub fn cache(&self) -> u64 {
         let (stat, name) = (fs::read_to_string(self.folder.join("memory.stat")).unwrap(), self.is_v1);
-        let line = stat.lines().find_map(|line| line.strip_prefix(if name { "total_inactive_file " } else { "inactive_file " }));
+        let line = stat
+            .lines()
+            .find_map(|line| line.strip_prefix(if name { "total_inactive_file " } else { "inactive_file " }));
         line.unwrap().parse().unwrap()
     }
 }

@@ -19,7 +19,7 @@ pub struct Kernel {
 impl Kernel {
     /// The newest one that is installed. Where it or what else a guest takes is missing, the test should return.
     pub fn installed() -> Option<Self> {
-        if !has_programs(&["qemu-system-x86_64", "busybox", "cpio", "ldd", &compiler()]) {
+        if !has_programs(&["qemu-system-x86_64", "busybox", "cpio", "ldd", "strip", &compiler()]) {
             return None;
         }
         let kernel = Self::newest();
@@ -89,9 +89,12 @@ impl Root {
         fs::copy(from, &to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
     }
 
-    /// Copies a program with the libraries that it is linked to.
+    /// Copies a program, without what debuggers read of it, with the libraries that it is linked to: the root is in
+    /// the guest's memory.
     pub fn copy_program(&self, from: &Path, to: &str) {
         self.copy(from, to);
+        let copy = self.root().join(to.trim_start_matches('/'));
+        assert!(Command::new("strip").arg("--strip-debug").arg(&copy).status().unwrap().success());
         let libraries = Command::new("ldd").arg(from).output().unwrap();
         for word in String::from_utf8(libraries.stdout).unwrap().split_whitespace().filter(|word| word.starts_with('/'))
         {
