@@ -29,14 +29,22 @@ for line in sys.stdin:
         print(pair['document'].get('schema'), place, error.message[:300])
 ";
 
+/// A Python that has the validator: the first of the path may be another than that of the distribution's packages.
+fn python() -> Option<&'static str> {
+    let has_it = |python: &&str| {
+        let output = Command::new(python).args(["-c", "import jsonschema; jsonschema.Draft202012Validator"]).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    ["python3", "/usr/bin/python3"].into_iter().find(has_it)
+}
+
 fn has_validator() -> bool {
-    let imports = |module: &str| Command::new("python3").args(["-c", &format!("import {module}")]).output();
-    has_programs(&["python3"]) && has(imports("jsonschema").unwrap().status.success(), "python3-jsonschema")
+    has(python().is_some(), "python3-jsonschema")
 }
 
 /// What these documents break of the schemas that they name.
 fn flaws(documents: &[Value]) -> String {
-    let mut python = Command::new("python3");
+    let mut python = Command::new(python().unwrap());
     python.args(["-c", VALIDATE]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = python.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
