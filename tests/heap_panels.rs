@@ -5,9 +5,9 @@ mod support;
 
 use insta::{assert_snapshot, with_settings};
 use memtide::heap::browse::Browser;
-use memtide::model::histogram::{Histogram, HistogramKind, HistogramRow};
+use memtide::model::histogram::HistogramKind;
 use memtide::session::heap::{News, Progress, Stage};
-use support::heapface::{HeapFace, browser};
+use support::heapface::{HeapFace, browser, histogram};
 use support::heaps::server;
 
 /// Compares what keys lead to with what was accepted.
@@ -72,18 +72,6 @@ fn what_grew() {
     check("growth", || browser(&[server(0..100), server(10..300)]), keys(""));
     check("growth_new", || browser(&[server(0..100), server(10..300)]), keys("enter"));
     check("growth_steps", || browser(&[0..100, 0..150, 10..300].map(server)), keys(""));
-}
-
-fn histogram(count: u64, kind: HistogramKind) -> Histogram {
-    let row = |name: &str, place: &str, count: u64| HistogramRow {
-        name: name.into(),
-        place: place.into(),
-        count,
-        bytes: count * 24,
-        cumulative: count * 30,
-    };
-    let rows = vec![row("com.app.Session", "app", count), row("java.lang.String", "java.base@17.0.15", 900)];
-    Histogram { kind, source: "7".into(), pid: Some(7), time_ms: None, rows }
 }
 
 #[test]

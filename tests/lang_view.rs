@@ -15,12 +15,12 @@ use memtide::act::heap::Options;
 use memtide::heap::browse::Browser;
 use memtide::lang::{Lang, speak};
 use memtide::model::field::{CGROUP_FIELDS, PROCESS_FIELDS};
-use memtide::model::histogram::{Histogram, HistogramKind, HistogramRow};
+use memtide::model::histogram::HistogramKind;
 use memtide::model::survey::SETTINGS;
 use memtide::session::heap::{HeapHandle, HeapNews, HeapWish, News, Progress, Stage as Opening};
 use memtide::tui::action::ACTIONS;
 use support::face::{Face, options};
-use support::heapface::{HeapFace, browser};
+use support::heapface::{HeapFace, browser, histogram};
 use support::heaps::{HandMade, server};
 use support::live::memtide;
 use support::machine::Crowd;
@@ -262,18 +262,6 @@ fn an_object_of_a_heap_and_who_holds_it_are_in_chinese() {
     nothing.type_text("zzz");
     english.extend(check("heap_nothing", &nothing.face, "zzz heapsnapshot"));
     assert_eq!(english, [""; 0], "English remains");
-}
-
-fn histogram(count: u64, kind: HistogramKind) -> Histogram {
-    let row = |name: &str, place: &str, count: u64| HistogramRow {
-        name: name.into(),
-        place: place.into(),
-        count,
-        bytes: count * 24,
-        cumulative: count * 30,
-    };
-    let rows = vec![row("com.app.Session", "app", count), row("java.lang.String", "java.base@17.0.15", 900)];
-    Histogram { kind, source: "7".into(), pid: Some(7), time_ms: None, rows }
 }
 
 #[test]

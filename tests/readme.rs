@@ -1,16 +1,17 @@
-//! Tables of the pages under `assets/docs/` are the program's own; `BLESS=1 cargo test --test readme` rewrites them. What
+//! Tables of the READMEs and of the pages under `assets/docs/` are the program's own; `BLESS=1 cargo test --test readme` rewrites them. What
 //! pages link to is there.
 #![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use memtide::lang::{Lang, speak};
 use memtide::model::field::PROCESS_FIELDS;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 fn check(page: &str, name: &str, table: &str) {
-    let file = &format!("{ROOT}/assets/docs/{page}");
+    let file = &format!("{ROOT}/{page}");
     let text = std::fs::read_to_string(file).expect("it can be read");
     let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->"));
     let start = text.find(&begin).expect("it has the markers") + begin.len();
@@ -34,17 +35,27 @@ fn the_table_of_columns_is_the_table_of_fields() {
         writeln!(table, "| `{}` | {} | {} | {}{since} |", field.key, field.title, field.help, field.source.file())
             .unwrap();
     }
-    check("columns.md", "fields", &table);
+    check("assets/docs/columns.md", "fields", &table);
 }
 
 #[test]
 fn the_table_of_changes_is_the_table_of_the_program() {
-    check("act.md", "changes", &memtide::act::change::changes_markdown());
+    check("assets/docs/act.md", "changes", &memtide::act::change::changes_markdown());
 }
 
 #[test]
 fn the_table_of_keys_is_the_table_of_actions() {
-    check("keys.md", "keys", &memtide::tui::action::keys_markdown());
+    check("assets/docs/keys.md", "keys", &memtide::tui::action::keys_markdown());
+}
+
+#[test]
+fn the_keys_of_the_bar_stand_in_both_readmes() {
+    for (page, head, lang) in
+        [("README.md", "| keys | |", Lang::English), ("README.zh-CN.md", "| 按键 | |", Lang::Chinese)]
+    {
+        let _speaking = speak(lang);
+        check(page, "keys", &format!("{head}\n| --- | --- |\n{}", memtide::tui::action::bar_markdown()));
+    }
 }
 
 #[test]
@@ -53,12 +64,12 @@ fn the_table_of_schemas_is_what_can_be_printed() {
     for schema in memtide::export::schema::schemas() {
         writeln!(table, "| `{}` | {} |", schema.name, schema.about).unwrap();
     }
-    check("json.md", "schemas", &table);
+    check("assets/docs/json.md", "schemas", &table);
 }
 
 #[test]
 fn the_table_of_metrics_is_what_can_be_exported() {
-    check("metrics.md", "metrics", &memtide::export::metrics::names::markdown());
+    check("assets/docs/metrics.md", "metrics", &memtide::export::metrics::names::markdown());
 }
 
 /// The pages of the project, with their text.

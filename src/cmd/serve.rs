@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::stop::Stop;
 use super::{Usage, root};
@@ -154,13 +154,18 @@ async fn update(latest: &mut Latest) -> Arc<Update> {
     }
 }
 
+/// A turn every so often, the first at once. After a suspended laptop wakes there is one, and not all that were missed.
+fn turns(args: &Serve) -> Interval {
+    let mut turns = interval(args.every.0);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    turns
+}
+
 /// Prints lines every so often, the first as soon as there is a sample.
 async fn print_emf(args: &Serve, mut latest: Latest, wish: &Wish) -> anyhow::Result<()> {
     let target = emf::Target { namespace: args.namespace.clone(), dimensions: args.dimensions.clone() };
     let mut choice = Choice::default();
-    let mut turns = interval(args.every.0);
-    // After a suspended laptop wakes, one line and not all that were missed.
-    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut turns = turns(args);
     loop {
         turns.tick().await;
         let update = update(&mut latest).await;

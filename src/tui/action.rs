@@ -268,14 +268,28 @@ impl Action {
     }
 }
 
+/// The rows of a table of the keys that the bar at the bottom shows, in the language that is spoken.
+pub fn bar_markdown() -> String {
+    let mut rows = String::new();
+    for spec in ACTIONS.iter().filter(|spec| spec.bar.is_some()) {
+        // Writing into a String can't fail.
+        let _ = writeln!(rows, "| {} | {} |", marked(spec.keys), tr!(of spec.help));
+    }
+    rows
+}
+
+fn marked(keys: &[&str]) -> String {
+    let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+    keys.join(" ")
+}
+
 /// The table of keys for `assets/docs/keys.md`.
 pub fn keys_markdown() -> String {
     let mut table = String::from("| keys | action | name | what it does |\n| --- | --- | --- | --- |\n");
     for (group, _) in Group::ALL {
         for spec in ACTIONS.iter().filter(|spec| spec.group == group) {
-            let keys: Vec<String> = spec.keys.iter().map(|key| format!("`{key}`")).collect();
             // Writing into a String can't fail.
-            let _ = writeln!(table, "| {} | {} | `{}` | {} |", keys.join(" "), spec.title, spec.name, spec.help);
+            let _ = writeln!(table, "| {} | {} | `{}` | {} |", marked(spec.keys), spec.title, spec.name, spec.help);
         }
     }
     table

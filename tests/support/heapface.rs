@@ -5,6 +5,7 @@ use memtide::heap::diff::Summary;
 use memtide::heap::explorer::Explorer;
 use memtide::heap::graph::HeapGraph;
 use memtide::heap::parse::Opening;
+use memtide::model::histogram::{Histogram, HistogramKind, HistogramRow};
 use memtide::session::heap::{HeapNews, News};
 
 use super::face::Face;
@@ -97,4 +98,17 @@ impl HeapFace {
     pub fn asked(&self) -> (usize, usize) {
         self.face.app.heap_wish().and_then(|wish| wish.ask).map(|ask| ask.page).unwrap()
     }
+}
+
+/// A histogram of two classes; `count` of the first.
+pub fn histogram(count: u64, kind: HistogramKind) -> Histogram {
+    let row = |name: &str, place: &str, count: u64| HistogramRow {
+        name: name.into(),
+        place: place.into(),
+        count,
+        bytes: count * 24,
+        cumulative: count * 30,
+    };
+    let rows = vec![row("com.app.Session", "app", count), row("java.lang.String", "java.base@17.0.15", 900)];
+    Histogram { kind, source: "7".into(), pid: Some(7), time_ms: None, rows }
 }

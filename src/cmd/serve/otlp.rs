@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval};
 
-use super::{tell, update};
+use super::{tell, turns, update};
 use crate::cli::Serve;
 use crate::cmd::Usage;
 use crate::export::metrics::otel::metrics;
@@ -36,8 +35,7 @@ pub(super) async fn push(args: &Serve, to: Address, mut latest: Latest, wish: &W
     let push = Arc::new(push);
     let mut choice = Choice::default();
     let mut failed = false;
-    let mut turns = interval(args.every.0);
-    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut turns = turns(args);
     loop {
         turns.tick().await;
         let update = update(&mut latest).await;
