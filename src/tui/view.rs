@@ -246,11 +246,19 @@ fn is_node_runtime(app: &App) -> bool {
     row.is_some_and(|row| row.process.identity.kind() == Some(RuntimeKind::Node))
 }
 
+/// Whether there is something to do it to: where nothing grows no finding is selected.
+fn has_object(app: &App, action: Action) -> bool {
+    let needs_finding = app.screen == Screen::Leaks && matches!(action, Action::OpenDetails | Action::Signal);
+    let findings = app.update.as_deref().map_or(&[][..], |update| &update.snapshot.analysis.findings);
+    !needs_finding || app.leaks.selected(findings).is_some()
+}
+
 /// The keys of this moment, from ACTIONS, as far as they fit: where each begins, its key and its word.
 fn bar(app: &App, area: Rect) -> Vec<(u16, Action, &str, &str)> {
     let width = |key: &str, word: &str| columns(key) + columns(word) + 3;
     let mut left: Vec<_> = hints(app)
         .into_iter()
+        .filter(|(action, _)| has_object(app, *action))
         .filter_map(|(action, word)| Some((action, app.keymap.keys(action).first()?.as_str(), word)))
         .collect();
     // The way out, which is last, is always shown; the ones before it go where there is no room. The blank after the
